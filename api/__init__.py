@@ -1,0 +1,1 @@
+"""The thin face for machines: licence checks, webhooks, health."""

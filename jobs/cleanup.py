@@ -1,0 +1,29 @@
+"""Throwing away what nobody needs any more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import delete
+
+from storefront.accounts.models import SignInSession
+from storefront.bootstrap import Shop
+from storefront.cart.models import Cart
+from storefront.outbox import purge_finished
+
+DONE_MESSAGES_KEPT = timedelta(days=7)
+GUEST_CARTS_KEPT = timedelta(days=30)
+ENDED_SESSIONS_KEPT = timedelta(days=30)
+
+
+def purge(shop: Shop) -> None:
+    """Old outbox messages, guest carts and ended sign-ins; safe to run twice."""
+    now = shop.clock()
+    with shop.database.transaction() as session:
+        purge_finished(session, older_than=DONE_MESSAGES_KEPT)
+        session.execute(
+            delete(Cart).where(Cart.user_id.is_(None), Cart.updated_at < now - GUEST_CARTS_KEPT)
+        )
+        session.execute(
+            delete(SignInSession).where(SignInSession.expires_at < now - ENDED_SESSIONS_KEPT)
+        )

@@ -1,0 +1,44 @@
+"""Writing and sending mail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from storefront.bootstrap import Shop
+from storefront.mails import compose_mail
+from storefront.notifications.models import SentMail
+from storefront.notifications.service import record_sent_mail
+
+
+def send_mail(shop: Shop, payload: Mapping[str, Any]) -> None:
+    """Send the mail for an event, once.
+
+    The proof is written after the mail server said yes. A crash in that very moment sends the
+    mail again under the same Message-ID, which receiving servers treat as one mail; the other
+    way round a mail could be lost. Raises MailUnavailable, after which it is tried again.
+    """
+    event, subject_id = str(payload["event"]), UUID(payload["subject_id"])
+    dedupe_key = f"{event}:{subject_id}"
+    with shop.database.reading() as reader:
+        if _was_sent(reader, dedupe_key):
+            return
+        mail = compose_mail(reader, shop.settings, event=event, subject_id=subject_id)
+    if mail is None:
+        return
+    shop.mailer.send(mail)
+    with shop.database.transaction() as session:
+        record_sent_mail(
+            session,
+            dedupe_key=dedupe_key,
+            recipient=mail.to,
+            event=event,
+            message_id=mail.message_id,
+        )
+
+
+def _was_sent(session: Session, dedupe_key: str) -> bool:
+    return session.get(SentMail, dedupe_key) is not None

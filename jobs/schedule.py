@@ -1,0 +1,76 @@
+"""The clock: `python -m jobs.schedule`. One declared list of what runs how often.
+
+Several schedulers at once do no harm, because everything here is safe to run twice.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from types import FrameType
+
+import structlog
+
+from jobs.cleanup import purge
+from jobs.outbox import sweep_outbox
+from jobs.payments import sweep_payments
+from storefront.bootstrap import Shop, boot
+from storefront.config import Settings, SettingsError
+from storefront.logs import init_logging
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the schedule."""
+
+    name: str
+    every: timedelta
+    run: Callable[[Shop], object]
+
+
+SCHEDULE = (
+    Entry("sweep_outbox", timedelta(seconds=5), sweep_outbox),
+    Entry("sweep_payments", timedelta(seconds=60), sweep_payments),
+    Entry("purge", timedelta(hours=1), purge),
+)
+
+
+def main() -> None:
+    """Run the schedule until told to stop."""
+    init_logging()
+    try:
+        shop = boot(Settings.from_env(), pool_size=2)
+    except SettingsError as error:
+        sys.exit(str(error))
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    due = {entry.name: time.monotonic() for entry in SCHEDULE}
+    while not stop.wait(0.5):
+        for entry in SCHEDULE:
+            if due[entry.name] <= time.monotonic():
+                _run(shop, entry)
+                due[entry.name] = time.monotonic() + entry.every.total_seconds()
+
+
+def _run(shop: Shop, entry: Entry) -> None:
+    try:
+        entry.run(shop)
+    except Exception:
+        # One entry that fails must not stop the others; it comes round again.
+        log.exception("schedule_failed", entry=entry.name)
+
+
+if __name__ == "__main__":
+    main()

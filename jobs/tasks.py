@@ -1,0 +1,22 @@
+"""What the worker can do: the name of each task and the one function it calls. Every task takes
+ids, loads what it needs, and may run twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from jobs import mail, payments
+from storefront.bootstrap import Shop
+from storefront.checkout.webhooks import apply_webhook
+
+Task = Callable[[Shop, Mapping[str, Any]], None]
+
+TASKS: Mapping[str, Task] = {
+    "apply_webhook": lambda shop, payload: apply_webhook(shop, UUID(payload["webhook_id"])),
+    "send_mail": mail.send_mail,
+    "close_overdue_payment": payments.close_overdue,
+    "refresh_payment": payments.refresh,
+    "close_overdue_order": payments.close_order,
+}

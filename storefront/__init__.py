@@ -1,0 +1,1 @@
+"""The shop: every business capability, one package each."""

@@ -1,0 +1,286 @@
+"""The composition root: the only place that knows the views."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Flask, Response, jsonify, make_response, render_template, request, url_for
+from flask_compress import Compress
+from flask_limiter import RateLimitExceeded
+from flask_login import LoginManager, current_user
+from flask_migrate import Migrate
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+from htmx_flask import Htmx
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+import admin.orders
+import admin.overview
+import api.health
+import api.licenses
+import api.webhooks
+import storefront.accounts.views
+import storefront.cart.views
+import storefront.catalog.views
+import storefront.checkout.views
+import storefront.delivery.views
+import storefront.licenses.views
+import storefront.notifications.views
+import storefront.orders.views
+import storefront.overview
+import storefront.styleguide
+import storefront.wallet.views
+from storefront.accounts.queries import Visitor, find_visitor
+from storefront.assets import ROOT, init_assets
+from storefront.bootstrap import Shop
+from storefront.cart.guests import current_cart_owner
+from storefront.cart.queries import count_units
+from storefront.errors import DomainError, Kind, Unavailable
+from storefront.hx import is_fragment, see_other
+from storefront.i18n import LanguagePrefix, current_locale, init_languages, locale_url
+from storefront.kit.money import Money
+from storefront.logs import init_request_logging
+from storefront.markup import render_markdown
+from storefront.messages import message_for
+from storefront.notifications.queries import count_unread
+from storefront.proxies import TrustedProxies
+from storefront.security import init_security
+from storefront.wallet.queries import find_balance
+from storefront.web import (
+    RequestSessions,
+    access_of,
+    authorise,
+    check_every_route_declares_access,
+    limiter,
+    once_per_request,
+    public,
+    read,
+    visitor,
+)
+
+LARGEST_FORM_BYTES = 256 * 1024
+GUEST_LIFETIME = timedelta(days=30)
+RETRY_AFTER_SECONDS = "5"
+
+log = structlog.get_logger()
+
+
+def create_app(shop: Shop) -> Flask:
+    """Build the web face over a booted shop. Raises RuntimeError when a route declares no
+    access."""
+    app = Flask(
+        "storefront", template_folder=str(ROOT / "templates"), static_folder=None
+    )
+    app.extensions["shop"] = shop
+    _configure(app, shop)
+    init_request_logging(app)
+    init_security(app, shop.settings)
+    init_languages(app)
+    _init_extensions(app, shop)
+    _init_templates(app, shop)
+    _register_pages(app, shop)
+    _register_errors(app)
+    app.before_request(authorise)
+    check_every_route_declares_access(app)
+    _wrap(app, shop)
+    return app
+
+
+def _configure(app: Flask, shop: Shop) -> None:
+    settings = shop.settings
+    host = urlsplit(settings.public_url).hostname or ""
+    local = [] if settings.is_production else ["localhost", "127.0.0.1"]
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FORM_BYTES,
+        PERMANENT_SESSION_LIFETIME=GUEST_LIFETIME,
+        SESSION_COOKIE_NAME="__Host-shop" if settings.is_secure else "shop",
+        SESSION_COOKIE_SECURE=settings.is_secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        SQLALCHEMY_DATABASE_URI=settings.sqlalchemy_url,
+        TRUSTED_HOSTS=[host, *local],
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_HEADERS=["X-CSRF-Token"],
+        RATELIMIT_STORAGE_URI=settings.redis_url,
+        RATELIMIT_STORAGE_OPTIONS={"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        RATELIMIT_KEY_PREFIX="limits",
+        RATELIMIT_ENABLED=settings.environment != "test",
+        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_BR_LEVEL=4,
+        COMPRESS_MIMETYPES=["text/html", "application/json", "application/xml"],
+    )
+
+
+def _init_extensions(app: Flask, shop: Shop) -> None:
+    sessions = RequestSessions(shop)
+    sessions.init_app(app)
+    Migrate(app, sessions, directory=str(ROOT / "migrations"))
+    Htmx(app)
+    Compress(app)
+    limiter.init_app(app)
+    csrf = CSRFProtect(app)
+
+    @app.before_request
+    def check_csrf() -> None:
+        view = app.view_functions.get(request.endpoint or "")
+        access = access_of(view) if view else None
+        if access is None or access.csrf:
+            csrf.protect()
+
+    logins = LoginManager(app)
+    logins.session_protection = None
+
+    @logins.user_loader
+    def load_visitor(token: str) -> Visitor | None:
+        return find_visitor(read(), token, now=shop.clock())
+
+
+def _init_templates(app: Flask, shop: Shop) -> None:
+    app.jinja_env.filters["markdown"] = render_markdown
+    app.jinja_env.globals.update(
+        shop={
+            "name": shop.settings.shop_name,
+            "discord_invite_url": shop.settings.discord_invite_url,
+            "public_url": shop.settings.public_url,
+            "is_production": shop.settings.is_production,
+        },
+        locale_url=locale_url,
+        cart_count=once_per_request(_cart_count),
+        wallet_balance=once_per_request(_wallet_balance),
+        unread_count=once_per_request(_unread_count),
+    )
+
+    @app.context_processor
+    def add_language() -> dict[str, Any]:
+        return {"locale": current_locale()}
+
+
+def _register_pages(app: Flask, shop: Shop) -> None:
+    for module in (
+        storefront.catalog.views,
+        storefront.accounts.views,
+        storefront.overview,
+        storefront.cart.views,
+        storefront.checkout.views,
+        storefront.orders.views,
+        storefront.licenses.views,
+        storefront.delivery.views,
+        storefront.wallet.views,
+        storefront.notifications.views,
+    ):
+        app.register_blueprint(module.bp)
+    app.register_blueprint(admin.overview.bp)
+    app.register_blueprint(admin.orders.bp)
+    app.register_blueprint(api.health.bp)
+    app.register_blueprint(api.licenses.bp)
+    app.register_blueprint(api.webhooks.bp)
+    if not shop.settings.is_production:
+        app.register_blueprint(storefront.styleguide.bp)
+
+
+def _register_errors(app: Flask) -> None:
+    app.register_error_handler(DomainError, _show_error)
+    app.register_error_handler(
+        CSRFError, lambda _error: _show_error(DomainError("csrf", Kind.INVALID))
+    )
+    app.register_error_handler(
+        RateLimitExceeded,
+        lambda _error: _show_error(DomainError("too_many_requests", Kind.TOO_MANY)),
+    )
+    for lost in (OperationalError, PoolTimeout):
+        app.register_error_handler(lost, _database_is_away)
+    app.register_error_handler(HTTPException, _show_http_error)
+    app.register_error_handler(Exception, _show_crash)
+
+
+def _wrap(app: Flask, shop: Shop) -> None:
+    app.wsgi_app = LanguagePrefix(app.wsgi_app)  # type: ignore[method-assign]
+    init_assets(app)
+    if shop.settings.trusted_proxies:
+        app.wsgi_app = TrustedProxies(  # type: ignore[method-assign]
+            app.wsgi_app, shop.settings.trusted_proxies
+        )
+
+
+def _show_error(error: DomainError) -> Response:
+    log.info("refused", code=error.code, reason=error.message, status=error.http_status)
+    if error.kind is Kind.UNAUTHENTICATED and not _wants_json():
+        return see_other(url_for("accounts.sign_in", next=_return_path()))
+    return _error_response(error.http_status, error.code, message_for(error))
+
+
+def _show_http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:
+        return make_response(error.get_response())
+    known = {
+        404: DomainError("page_not_found", Kind.NOT_FOUND),
+        413: DomainError("too_large", Kind.TOO_LARGE),
+    }.get(status)
+    code = known.code if known else (error.name or "error").lower().replace(" ", "_")
+    return _error_response(status, code, message_for(known) if known else "")
+
+
+def _database_is_away(error: Exception) -> Response:
+    log.error("database_unavailable", error=type(error).__name__)
+    return _show_error(Unavailable("database_unavailable"))
+
+
+def _show_crash(error: Exception) -> Response:
+    log.error("crash", exc_info=error)
+    return _error_response(500, "internal_error", "")
+
+
+def _error_response(status: int, code: str, message: str) -> Response:
+    if _wants_json():
+        response = jsonify({"error": code})
+        response.status_code = status
+    else:
+        # Error pages must not need the database, which may be what is broken.
+        template = "errors/_toast.html" if is_fragment() else _error_page(status)
+        response = make_response(
+            render_template(template, status=status, code=code, message=message), status
+        )
+        if is_fragment():
+            response.headers["HX-Reswap"] = "none"
+    if status in (429, 503):
+        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _error_page(status: int) -> str:
+    return f"errors/{status}.html" if status in (403, 404, 413, 429, 500, 503) else "errors/error.html"
+
+
+def _wants_json() -> bool:
+    return request.path.startswith(("/api/", "/health"))
+
+
+def _return_path() -> str:
+    # After a form that needed a sign-in, the page it stood on is the place to come back to.
+    if request.method == "GET":
+        return request.script_root + request.full_path.rstrip("?")
+    referrer = urlsplit(request.referrer or "")
+    return referrer.path if referrer.netloc == request.host and referrer.path else "/"
+
+
+def _cart_count() -> int:
+    return count_units(read(), current_cart_owner())
+
+
+def _wallet_balance() -> Money | None:
+    return find_balance(read(), visitor().id) if current_user.is_authenticated else None
+
+
+def _unread_count() -> int:
+    return count_unread(read(), visitor().id) if current_user.is_authenticated else 0

@@ -1,0 +1,1 @@
+"""What a visitor means to buy, before it is an order."""

@@ -1,0 +1,163 @@
+"""Reads about carts: one query each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.engine import Row
+from sqlalchemy.orm import Session
+
+from storefront.cart.models import Cart, CartLine
+from storefront.cart.rules import BLOCKING, CartOwner, Notice, notice_for
+from storefront.catalog.models import UNLIMITED, Product, ProductStatus, Variant
+from storefront.kit.money import Money, total_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CartLineView:
+    """A line as the cart page shows it: the price of now, and what changed since it was seen.
+
+    `available` None means there is no limit.
+    """
+
+    variant_id: UUID
+    product_id: UUID
+    product_slug: str
+    name_th: str
+    name_en: str
+    variant_name_th: str
+    variant_name_en: str
+    cover: str | None
+    quantity: int
+    unit_price: Money
+    seen_price: Money
+    available: int | None
+    notice: Notice | None
+
+    @property
+    def total(self) -> Money:
+        """Price of all units of this line, at the price of now."""
+        return self.unit_price * self.quantity
+
+    @property
+    def is_buyable(self) -> bool:
+        """Whether nothing stands against buying this line as it is."""
+        return self.notice not in BLOCKING
+
+
+@dataclass(frozen=True, slots=True)
+class CartView:
+    """A cart with something in it."""
+
+    lines: tuple[CartLineView, ...]
+
+    @property
+    def subtotal(self) -> Money:
+        """What the buyable lines cost now."""
+        return total_of(line.total for line in self.lines if line.is_buyable)
+
+    @property
+    def count(self) -> int:
+        """Units in all lines."""
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every line can be bought as it is."""
+        return all(line.is_buyable for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class VariantName:
+    """Enough of a variant to name it."""
+
+    variant_id: UUID
+    name_th: str
+    name_en: str
+
+
+def find_cart(session: Session, owner: CartOwner | None) -> CartView | None:
+    """The cart with the prices and the stock of now; None when nothing is in it."""
+    if owner is None:
+        return None
+    rows = session.execute(
+        select(
+            CartLine.variant_id,
+            CartLine.quantity,
+            CartLine.seen_price_satang,
+            Variant.product_id,
+            Variant.name_th.label("variant_name_th"),
+            Variant.name_en.label("variant_name_en"),
+            Variant.price_satang,
+            Variant.stock,
+            (Variant.stock - Variant.sold - Variant.held).label("left"),
+            Product.slug,
+            Product.name_th,
+            Product.name_en,
+            Product.cover,
+            Product.status,
+        )
+        .join(Cart, Cart.id == CartLine.cart_id)
+        .join(Variant, Variant.id == CartLine.variant_id)
+        .join(Product, Product.id == Variant.product_id)
+        .where(_owned_by(owner))
+        .order_by(CartLine.added_at, CartLine.variant_id)
+    ).all()
+    return CartView(tuple(_line(row) for row in rows)) if rows else None
+
+
+def count_units(session: Session, owner: CartOwner | None) -> int:
+    """Units in the cart: the number on its button. No query for visitors without a cart."""
+    if owner is None:
+        return 0
+    units = session.scalar(
+        select(func.coalesce(func.sum(CartLine.quantity), 0))
+        .join(Cart, Cart.id == CartLine.cart_id)
+        .where(_owned_by(owner))
+    )
+    return int(units or 0)
+
+
+def find_variant_name(session: Session, variant_id: UUID) -> VariantName | None:
+    """What to call a variant that was just taken out of the cart."""
+    row = session.execute(
+        select(Variant.id, Product.name_th, Product.name_en)
+        .join(Product, Product.id == Variant.product_id)
+        .where(Variant.id == variant_id, Product.status == ProductStatus.PUBLISHED)
+    ).one_or_none()
+    return None if row is None else VariantName(row.id, row.name_th, row.name_en)
+
+
+def _owned_by(owner: CartOwner) -> ColumnElement[bool]:
+    if owner.user_id is not None:
+        return Cart.user_id == owner.user_id
+    return Cart.guest_token_hash == owner.token_hash
+
+
+def _line(row: Row[*tuple[Any, ...]]) -> CartLineView:
+    available = None if row.stock == UNLIMITED else row.left
+    price, seen_price = Money(row.price_satang), Money(row.seen_price_satang)
+    return CartLineView(
+        variant_id=row.variant_id,
+        product_id=row.product_id,
+        product_slug=row.slug,
+        name_th=row.name_th,
+        name_en=row.name_en,
+        variant_name_th=row.variant_name_th,
+        variant_name_en=row.variant_name_en,
+        cover=row.cover,
+        quantity=row.quantity,
+        unit_price=price,
+        seen_price=seen_price,
+        available=available,
+        notice=notice_for(
+            is_for_sale=row.status == ProductStatus.PUBLISHED,
+            available=available,
+            quantity=row.quantity,
+            price=price,
+            seen_price=seen_price,
+        ),
+    )

@@ -1,0 +1,213 @@
+"""Changes to carts. Every one locks the cart's row first, so changes to one cart queue up.
+
+A merge holds two carts: the member's always before the guest's, so no two merges can deadlock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, load_only
+
+from storefront.cart.models import MAX_LINES, MAX_QUANTITY, Cart, CartLine
+from storefront.cart.rules import CartOwner, Wanted, check_quantity, merge_lines
+from storefront.catalog.models import Product, ProductStatus, Variant
+from storefront.errors import Conflict, NotFound
+from storefront.kit.ids import new_id
+from storefront.kit.money import Money
+
+GUEST_CART_LIFETIME = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class AddedLine:
+    """What was put into the cart, and how many units of it the cart now holds."""
+
+    name_th: str
+    name_en: str
+    quantity: int
+
+
+def add_line(
+    session: Session, owner: CartOwner, variant_id: UUID, *, quantity: int, now: datetime
+) -> AddedLine:
+    """Put units of a variant into the cart, on top of those in it, up to 10.
+
+    Raises Invalid `bad_quantity`, NotFound `product`, Conflict `not_for_sale`, `sold_out` or
+    `cart_full`. Locks the cart; two adds at once are both counted.
+    """
+    check_quantity(quantity)
+    product, variant = _get_buyable(session, variant_id)
+    cart_id = _open_cart(session, owner, now=now)
+    _check_room(session, cart_id, variant_id)
+    draft = insert(CartLine).values(
+        cart_id=cart_id,
+        variant_id=variant_id,
+        quantity=quantity,
+        seen_price_satang=variant.price_satang,
+        added_at=now,
+    )
+    held = session.scalars(
+        draft.on_conflict_do_update(
+            index_elements=[CartLine.cart_id, CartLine.variant_id],
+            set_={
+                "quantity": func.least(MAX_QUANTITY, CartLine.quantity + draft.excluded.quantity),
+                "seen_price_satang": draft.excluded.seen_price_satang,
+            },
+        ).returning(CartLine.quantity)
+    ).one()
+    return AddedLine(product.name_th, product.name_en, held)
+
+
+def set_quantity(
+    session: Session,
+    owner: CartOwner,
+    variant_id: UUID,
+    *,
+    quantity: int,
+    now: datetime,
+    seen_price: Money | None = None,
+) -> None:
+    """Want this many units instead.
+
+    `seen_price` is the price that stood beside the button: once the shopper acted on it, a
+    changed price needs no notice any more. Raises Invalid `bad_quantity`, NotFound `cart_line`.
+    """
+    check_quantity(quantity)
+    values = {"quantity": quantity}
+    if seen_price is not None:
+        values["seen_price_satang"] = seen_price.satang
+    cart_id = _lock_cart(session, owner, now=now)
+    changed = session.scalar(
+        update(CartLine)
+        .where(CartLine.cart_id == cart_id, CartLine.variant_id == variant_id)
+        .values(values)
+        .returning(CartLine.variant_id)
+    )
+    if changed is None:
+        raise NotFound("cart_line")
+
+
+def remove_line(
+    session: Session, owner: CartOwner, variant_id: UUID, *, now: datetime
+) -> int | None:
+    """Take a variant out and say how many units that were; None when it was not there."""
+    cart_id = _lock_cart(session, owner, now=now)
+    return session.scalar(
+        delete(CartLine)
+        .where(CartLine.cart_id == cart_id, CartLine.variant_id == variant_id)
+        .returning(CartLine.quantity)
+    )
+
+
+def merge_guest_cart(session: Session, *, user_id: UUID, token: str | None, now: datetime) -> None:
+    """Pour a guest's cart into the member's at sign-in and delete it.
+
+    Idempotent: a second call finds no guest cart. Locks the member's cart, then the guest's.
+    """
+    if token is None:
+        return
+    guest = CartOwner.guest(token)
+    if session.scalar(select(Cart.id).where(_owned_by(guest))) is None:
+        return
+    member_cart_id = _open_cart(session, CartOwner.member(user_id), now=now)
+    guest_cart_id = _lock_cart(session, guest, now=now)
+    if guest_cart_id is None:
+        return
+    kept = _lines_of(session, member_cart_id)
+    brought = _lines_of(session, guest_cart_id)
+    for variant_id, wanted in merge_lines(kept, brought).items():
+        _write_line(session, member_cart_id, variant_id, wanted, now=now)
+    session.execute(delete(Cart).where(Cart.id == guest_cart_id))
+
+
+def delete_stale_guest_carts(session: Session, *, now: datetime) -> int:
+    """Forget guest carts untouched for 30 days, when their cookie has expired too. Safe to
+    repeat; returns how many went."""
+    gone = session.scalars(
+        delete(Cart)
+        .where(Cart.user_id.is_(None), Cart.updated_at < now - GUEST_CART_LIFETIME)
+        .returning(Cart.id)
+    )
+    return len(gone.all())
+
+
+def _get_buyable(session: Session, variant_id: UUID) -> tuple[Product, Variant]:
+    found = session.execute(
+        select(Product, Variant)
+        .join(Product, Product.id == Variant.product_id)
+        .options(
+            load_only(Product.name_th, Product.name_en, Product.status),
+            load_only(Variant.price_satang, Variant.stock, Variant.sold, Variant.held),
+        )
+        .where(Variant.id == variant_id, Product.status != ProductStatus.DRAFT)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("product")
+    product, variant = found
+    if product.status != ProductStatus.PUBLISHED:
+        raise Conflict("not_for_sale")
+    if variant.is_sold_out:
+        raise Conflict("sold_out")
+    return product, variant
+
+
+def _open_cart(session: Session, owner: CartOwner, *, now: datetime) -> UUID:
+    key = Cart.user_id if owner.user_id is not None else Cart.guest_token_hash
+    return session.scalars(
+        insert(Cart)
+        .values(
+            id=new_id(),
+            user_id=owner.user_id,
+            guest_token_hash=owner.token_hash,
+            updated_at=now,
+        )
+        .on_conflict_do_update(index_elements=[key], set_={"updated_at": now})
+        .returning(Cart.id)
+    ).one()
+
+
+def _lock_cart(session: Session, owner: CartOwner, *, now: datetime) -> UUID | None:
+    return session.scalar(
+        update(Cart).where(_owned_by(owner)).values(updated_at=now).returning(Cart.id)
+    )
+
+
+def _owned_by(owner: CartOwner) -> ColumnElement[bool]:
+    if owner.user_id is not None:
+        return Cart.user_id == owner.user_id
+    return Cart.guest_token_hash == owner.token_hash
+
+
+def _check_room(session: Session, cart_id: UUID, variant_id: UUID) -> None:
+    others = session.scalar(
+        select(func.count())
+        .select_from(CartLine)
+        .where(CartLine.cart_id == cart_id, CartLine.variant_id != variant_id)
+    )
+    if (others or 0) >= MAX_LINES:
+        raise Conflict("cart_full")
+
+
+def _lines_of(session: Session, cart_id: UUID) -> dict[UUID, Wanted]:
+    rows = session.execute(
+        select(CartLine.variant_id, CartLine.quantity, CartLine.seen_price_satang)
+        .where(CartLine.cart_id == cart_id)
+        .order_by(CartLine.added_at, CartLine.variant_id)
+    )
+    return {row.variant_id: Wanted(row.quantity, Money(row.seen_price_satang)) for row in rows}
+
+
+def _write_line(
+    session: Session, cart_id: UUID, variant_id: UUID, wanted: Wanted, *, now: datetime
+) -> None:
+    values = {"quantity": wanted.quantity, "seen_price_satang": wanted.seen_price.satang}
+    session.execute(
+        insert(CartLine)
+        .values(cart_id=cart_id, variant_id=variant_id, added_at=now, **values)
+        .on_conflict_do_update(index_elements=[CartLine.cart_id, CartLine.variant_id], set_=values)
+    )

@@ -1,0 +1,120 @@
+"""The cart page and its three forms: add, change, remove."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, request, url_for
+from flask_babel import gettext as _
+
+from storefront.cart import service
+from storefront.cart.forms import read_quantity, read_seen_price, read_variant_id
+from storefront.cart.guests import current_cart_owner, new_guest_token, remember_guest
+from storefront.cart.models import MAX_QUANTITY
+from storefront.cart.queries import VariantName, find_cart, find_variant_name
+from storefront.cart.rules import CartOwner
+from storefront.errors import NotFound
+from storefront.hx import is_fragment, render, see_other
+from storefront.i18n import current_locale, text_of
+from storefront.kit.ids import parse_id
+from storefront.web import limiter, public, read, shop
+
+bp = Blueprint("cart", __name__)
+
+
+@bp.get("/cart")
+@public
+def show() -> Response:
+    """The lines, what changed about them, and the way to the checkout."""
+    removed = parse_id(request.args.get("removed", ""))
+    return _cart_page(removed, request.args.get("quantity", type=int))
+
+
+@bp.post("/cart/lines")
+@public
+@limiter.limit("60 per minute")
+def add_line() -> Response:
+    """Put something in. A guest gets the cookie of a cart only now, once the line is saved."""
+    variant_id = read_variant_id(request.form.get("variant_id"))
+    quantity = read_quantity(request.form)
+    owner, token = current_cart_owner(), None
+    if owner is None:
+        token = new_guest_token()
+        owner = CartOwner.guest(token)
+    with shop().database.transaction() as tx:
+        added = service.add_line(tx, owner, variant_id, quantity=quantity, now=shop().clock())
+    if token is not None:
+        remember_guest(token)
+    message = _added_message(added)
+    if is_fragment():
+        return render("storefront/cart/_added.html", message=message)
+    flash(message, "success")
+    return see_other(url_for("cart.show"))
+
+
+@bp.post("/cart/lines/<variant_id>")
+@public
+@limiter.limit("60 per minute")
+def change_line(variant_id: str) -> Response:
+    """Want another number of units, or take note of a new price by sending the same number."""
+    chosen = read_variant_id(variant_id)
+    quantity = read_quantity(request.form)
+    owner = _owner_of_a_cart()
+    with shop().database.transaction() as tx:
+        service.set_quantity(
+            tx,
+            owner,
+            chosen,
+            quantity=quantity,
+            seen_price=read_seen_price(request.form),
+            now=shop().clock(),
+        )
+    return _cart_page() if is_fragment() else see_other(url_for("cart.show"))
+
+
+@bp.post("/cart/lines/<variant_id>/removal")
+@public
+@limiter.limit("60 per minute")
+def remove_line(variant_id: str) -> Response:
+    """Take a line out; the page offers to undo it. Doing it twice is harmless."""
+    chosen = read_variant_id(variant_id)
+    owner = current_cart_owner()
+    quantity = None
+    if owner is not None:
+        with shop().database.transaction() as tx:
+            quantity = service.remove_line(tx, owner, chosen, now=shop().clock())
+    if is_fragment():
+        return _cart_page(chosen, quantity)
+    if quantity is None:
+        return see_other(url_for("cart.show"))
+    return see_other(url_for("cart.show", removed=chosen, quantity=quantity))
+
+
+def _cart_page(removed_id: UUID | None = None, removed_quantity: int | None = None) -> Response:
+    removed: VariantName | None = None
+    if removed_id is not None and 1 <= (removed_quantity or 0) <= MAX_QUANTITY:
+        removed = find_variant_name(read(), removed_id)
+    return render(
+        "storefront/cart/show.html",
+        partial="storefront/cart/_cart_and_count.html",
+        cart=find_cart(read(), current_cart_owner()),
+        removed=removed,
+        removed_quantity=removed_quantity,
+        max_quantity=MAX_QUANTITY,
+    )
+
+
+def _owner_of_a_cart() -> CartOwner:
+    owner = current_cart_owner()
+    if owner is None:
+        raise NotFound("cart_line")
+    return owner
+
+
+def _added_message(added: service.AddedLine) -> str:
+    name = text_of(added, "name", current_locale())
+    if added.quantity == MAX_QUANTITY:
+        return str(
+            _("%(name)s is in your cart, with the most units one order can have.", name=name)
+        )
+    return str(_("%(name)s is in your cart.", name=name))

@@ -1,0 +1,1 @@
+"""From cart to completed order: the orchestration of paying."""

@@ -1,0 +1,213 @@
+"""The checkout page, and the page people come back to from the gateway."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+from flask import Blueprint, Response, flash, make_response, request, url_for
+from flask_babel import gettext as _
+
+from storefront.cart.queries import CartView, find_cart
+from storefront.cart.rules import CartOwner
+from storefront.checkout import flow
+from storefront.checkout.forms import CheckoutForm, new_form_key
+from storefront.checkout.rules import LEAST_CARD_AMOUNT
+from storefront.delivery.queries import list_downloads
+from storefront.errors import DomainError, Kind, NotFound
+from storefront.hx import is_fragment, render, see_other
+from storefront.i18n import current_locale
+from storefront.kit.ids import parse_id
+from storefront.kit.money import Money
+from storefront.licenses.queries import list_order_licenses
+from storefront.messages import message_for
+from storefront.orders.models import ORDER_MACHINE, Order, OrderAction, OrderState, PaymentMethod
+from storefront.orders.queries import get_order
+from storefront.orders.service import find_order_by_key
+from storefront.wallet.forms import baht_text
+from storefront.wallet.queries import find_balance
+from storefront.wallet.service import LEAST_TOP_UP
+from storefront.web import limiter, member, read, shop, visitor
+
+bp = Blueprint("checkout", __name__)
+log = structlog.get_logger()
+
+_WAITING = (OrderState.PENDING, OrderState.PROCESSING)
+_DELIVERED = (OrderState.COMPLETED, OrderState.PARTIALLY_REFUNDED)
+
+
+@bp.get("/checkout")
+@member
+def show() -> Response:
+    """Order summary, method, and a button that names the amount."""
+    cart = _find_cart()
+    if cart is None:
+        return see_other(url_for("cart.show"))
+    if not cart.is_ready:
+        flash(_("Please look at the marked items first."), "warning")
+        return see_other(url_for("cart.show"))
+    return _checkout_page(CheckoutForm(formdata=None), cart)
+
+
+@bp.post("/checkout")
+@member
+@limiter.limit("20 per minute")
+def place() -> Response:
+    """Place the order. The key in the form makes a double click and a reload find the same one."""
+    form = CheckoutForm()
+    if not form.validate():
+        return _refused(form, form.first_error(), status=422)
+    try:
+        placed = flow.place_order(
+            shop(),
+            user_id=visitor().id,
+            method=form.chosen_method(),
+            expected_total=form.seen_total(),
+            idempotency_key=form.idempotency_key.data or "",
+            locale=current_locale(),
+        )
+    except DomainError as error:
+        return _not_placed(form, error)
+    return see_other(placed.pay_url or _order_page(placed.order_id))
+
+
+@bp.get("/checkout/orders/<order_id>")
+@member
+@limiter.limit("60 per minute")
+def returned(order_id: str) -> Response:
+    """What became of an order. A full load asks the gateway first, the poll asks only us."""
+    order = _get_own(order_id)
+    is_gateway_away = False
+    if is_fragment():
+        if request.args.get("seen") == order.state:
+            return make_response("", 204)
+    elif order.state in _WAITING and order.payment_method == PaymentMethod.STRIPE:
+        is_gateway_away = not _ask_gateway(order)
+        order = _get_own(order_id)
+    return _status_page(order, is_gateway_away=is_gateway_away)
+
+
+@bp.post("/checkout/orders/<order_id>/payments")
+@member
+@limiter.limit("20 per minute")
+def resume(order_id: str) -> Response:
+    """Back to the payment page of an open order."""
+    order = _get_own(order_id)
+    try:
+        return see_other(flow.resume_payment(shop(), order.id, user_id=visitor().id))
+    except DomainError as error:
+        return _back_to_order(order, error)
+
+
+@bp.post("/checkout/orders/<order_id>/cancellation")
+@member
+@limiter.limit("20 per minute")
+def cancel(order_id: str) -> Response:
+    """Give an open order up; what was in it lies in the cart again."""
+    order = _get_own(order_id)
+    try:
+        flow.cancel_order(shop(), order.id, user_id=visitor().id)
+    except DomainError as error:
+        return _back_to_order(order, error)
+    return see_other(_order_page(order.id))
+
+
+def _checkout_page(
+    form: CheckoutForm, cart: CartView, *, status: int = 200, problem: str | None = None
+) -> Response:
+    balance, total = find_balance(read(), visitor().id), cart.subtotal
+    covers = balance >= total
+    gap = Money(0) if covers else total - balance
+    form.expected_total.data = str(total.satang)
+    if form.idempotency_key.errors or not form.idempotency_key.data:
+        form.idempotency_key.data = new_form_key()
+    form.method.data = form.method.data or str(_usual_method(covers))
+    return render(
+        "storefront/checkout/show.html",
+        status=status,
+        form=form,
+        cart=cart,
+        total=total,
+        balance=balance,
+        covers=covers,
+        gap=gap,
+        top_up_url=url_for("wallet.show", amount=baht_text(max(gap, LEAST_TOP_UP))),
+        takes_card=total >= LEAST_CARD_AMOUNT,
+        least_card_amount=LEAST_CARD_AMOUNT,
+        problem=problem,
+    )
+
+
+def _refused(form: CheckoutForm, problem: str, *, status: int) -> Response:
+    cart = _find_cart()
+    if cart is None:
+        flash(problem, "warning")
+        return see_other(url_for("cart.show"))
+    return _checkout_page(form, cart, status=status, problem=problem)
+
+
+def _not_placed(form: CheckoutForm, error: DomainError) -> Response:
+    key = form.idempotency_key.data or ""
+    order = find_order_by_key(read(), user_id=visitor().id, idempotency_key=key)
+    if error.code == "key_reused":
+        form.idempotency_key.data = new_form_key()
+    elif order is not None:
+        # The gateway failed after the order was saved: its page can open the payment again.
+        return _back_to_order(order, error)
+    return _refused(form, message_for(error), status=error.http_status)
+
+
+def _status_page(order: Order, *, is_gateway_away: bool) -> Response:
+    session, now = read(), shop().clock()
+    is_delivered = order.state in _DELIVERED
+    licenses = list_order_licenses(session, order.id, now=now) if is_delivered else ()
+    downloads = list_downloads(session, visitor().id, now=now) if licenses else ()
+    return render(
+        "storefront/checkout/returned.html",
+        partial="storefront/checkout/_order_status.html",
+        order=order,
+        is_waiting=order.state in _WAITING,
+        is_delivered=is_delivered,
+        is_gateway_away=is_gateway_away,
+        can_pay=order.state == OrderState.PENDING and order.payment_method == PaymentMethod.STRIPE,
+        can_cancel=ORDER_MACHINE.allows(OrderState(order.state), OrderAction.CANCEL),
+        licenses=licenses,
+        owned={owned.product_id: owned for owned in downloads},
+    )
+
+
+def _back_to_order(order: Order, error: DomainError) -> Response:
+    flash(message_for(error), "warning")
+    return see_other(_order_page(order.id))
+
+
+def _find_cart() -> CartView | None:
+    return find_cart(read(), CartOwner.member(visitor().id))
+
+
+def _get_own(order_id: str) -> Order:
+    chosen = parse_id(order_id)
+    if chosen is None:
+        raise NotFound("order")
+    # What the gateway just told us was written by another session than the one that reads.
+    read().expire_all()
+    return get_order(read(), chosen, user_id=visitor().id)
+
+
+def _ask_gateway(order: Order) -> bool:
+    try:
+        flow.refresh_order(shop(), order.id)
+    except DomainError as error:
+        if error.kind is not Kind.UNAVAILABLE:
+            raise
+        log.info("gateway_away", order_id=str(order.id), code=error.code)
+        return False
+    return True
+
+
+def _order_page(order_id: UUID) -> str:
+    return url_for("checkout.returned", order_id=order_id)
+
+
+def _usual_method(wallet_covers: bool) -> PaymentMethod:
+    return PaymentMethod.BALANCE if wallet_covers else PaymentMethod.STRIPE

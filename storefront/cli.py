@@ -1,0 +1,51 @@
+"""Chores: `python -m storefront.cli migrate | check-settings | check-translations`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+
+from storefront.bootstrap import boot
+from storefront.config import Settings, SettingsError
+from storefront.migrate import migrate
+from storefront.translations_check import find_gaps
+
+
+def main() -> None:
+    """Run one chore; exit code 1 and a plain message when it fails."""
+    parser = argparse.ArgumentParser(prog="python -m storefront.cli", description=__doc__)
+    parser.add_argument("chore", choices=sorted(CHORES))
+    try:
+        sys.exit(CHORES[parser.parse_args().chore]())
+    except SettingsError as error:
+        sys.exit(str(error))
+
+
+def run_migrate() -> int:
+    """Bring the database of DATABASE_URL up to date."""
+    migrate(boot(Settings.from_env()).database.engine)
+    return 0
+
+
+def check_settings() -> int:
+    """Read all settings and say whether the shop could start with them."""
+    print(f"{Settings.from_env()} is complete")
+    return 0
+
+
+def check_translations() -> int:
+    """Every sentence of code and templates has a Thai translation."""
+    gaps = find_gaps()
+    print("\n".join(gaps) if gaps else "translations are complete")
+    return 1 if gaps else 0
+
+
+CHORES: Mapping[str, Callable[[], int]] = {
+    "migrate": run_migrate,
+    "check-settings": check_settings,
+    "check-translations": check_translations,
+}
+
+if __name__ == "__main__":
+    main()

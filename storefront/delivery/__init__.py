@@ -1,0 +1,1 @@
+"""Files for the owner of a licence."""

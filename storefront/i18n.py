@@ -1,0 +1,93 @@
+"""Languages: Thai at the root, English under /en, and how money and dates read in each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Final, cast
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from babel.dates import format_date, format_time
+from flask import Flask, has_request_context, request
+from flask_babel import Babel
+
+from storefront.kit.clock import in_shop_zone
+from storefront.kit.money import MINOR_UNITS, Money
+
+LOCALES: Final = ("th", "en")
+DEFAULT_LOCALE: Final = "th"
+ENGLISH_PREFIX: Final = "/en"
+_ENVIRON_KEY = "shop.locale"
+_BUDDHIST_ERA = 543
+
+
+class LanguagePrefix:
+    """WSGI middleware: moves a leading /en into SCRIPT_NAME, so that routes know one path only
+    and `url_for` keeps the language by itself."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """See PEP 3333."""
+        path = environ.get("PATH_INFO", "")
+        environ[_ENVIRON_KEY] = DEFAULT_LOCALE
+        if path == ENGLISH_PREFIX or path.startswith(ENGLISH_PREFIX + "/"):
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + ENGLISH_PREFIX
+            environ["PATH_INFO"] = path[len(ENGLISH_PREFIX) :] or "/"
+            environ[_ENVIRON_KEY] = "en"
+        return self._app(environ, start_response)
+
+
+def init_languages(app: Flask) -> None:
+    """Set up translations and the filters every template may use."""
+    app.config["BABEL_DEFAULT_LOCALE"] = "en"
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = f"{app.root_path}/translations"
+    Babel(app, locale_selector=current_locale)
+    filters: dict[str, Callable[..., str]] = {
+        "money": money_text,
+        "date": lambda moment: date_text(moment, current_locale()),
+        "datetime_text": lambda moment: datetime_text(moment, current_locale()),
+        "isodate": lambda moment: cast("datetime", moment).isoformat(),
+    }
+    app.jinja_env.filters.update(filters)
+    app.jinja_env.globals.update(text_of=lambda row, name: text_of(row, name, current_locale()))
+
+
+def current_locale() -> str:
+    """The language of this request: th or en."""
+    if not has_request_context():
+        return DEFAULT_LOCALE
+    return str(request.environ.get(_ENVIRON_KEY, DEFAULT_LOCALE))
+
+
+def locale_url(locale: str) -> str:
+    """This very page in another language, with its query."""
+    path = request.full_path.rstrip("?") if request.query_string else request.path
+    root = (request.script_root or "").removesuffix(ENGLISH_PREFIX)
+    return root + (ENGLISH_PREFIX if locale == "en" else "") + path
+
+
+def text_of(row: Any, name: str, locale: str) -> Any:
+    """The column of a bilingual row in a language: `name` gives name_th or name_en."""
+    return getattr(row, f"{name}_{locale}")
+
+
+def money_text(amount: Money) -> str:
+    """฿1,290 or ฿1,290.50, the same in both languages; a minus sign before the symbol."""
+    whole, rest = divmod(abs(amount.satang), MINOR_UNITS)
+    sign = "\u2212" if amount.satang < 0 else ""
+    symbol = "฿" if amount.currency == "THB" else f"{amount.currency} "
+    return f"{sign}{symbol}{whole:,}" + (f".{rest:02d}" if rest else "")
+
+
+def date_text(moment: datetime, locale: str) -> str:
+    """The day in the shop's zone: 21 พ.ย. 2569 in Thai (Buddhist era), 21 Nov 2026 in English."""
+    local = in_shop_zone(moment)
+    year = local.year + (_BUDDHIST_ERA if locale == "th" else 0)
+    return f"{format_date(local, 'd MMM', locale=locale)} {year}"
+
+
+def datetime_text(moment: datetime, locale: str) -> str:
+    """The day and the time of day in the shop's zone."""
+    return f"{date_text(moment, locale)} {format_time(in_shop_zone(moment), 'HH:mm', locale=locale)}"

@@ -1,0 +1,33 @@
+"""Identifiers and secrets. Row ids are UUIDv7: unguessable enough, and in time order for indexes."""
+
+from __future__ import annotations
+
+import secrets
+from uuid import UUID
+
+import uuid_utils.compat
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_id() -> UUID:
+    """A new time-ordered identifier (RFC 9562, version 7)."""
+    return uuid_utils.compat.uuid7()
+
+
+def new_token() -> str:
+    """A URL-safe secret with 256 bits of randomness."""
+    return secrets.token_urlsafe(32)
+
+
+def parse_id(text: str) -> UUID | None:
+    """Read an identifier that came from outside; None when it is not one."""
+    try:
+        return UUID(text)
+    except (ValueError, AttributeError, TypeError):
+        return None
+
+
+def random_crockford(length: int) -> str:
+    """`length` random symbols of Crockford base32 (no I, L, O, U): 5 bits each."""
+    return "".join(secrets.choice(CROCKFORD) for _ in range(length))

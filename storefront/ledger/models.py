@@ -1,0 +1,109 @@
+"""Tables of the double-entry ledger.
+
+Sign: a credit is positive, a debit negative. A customer's wallet is a liability of the shop, so
+its balance is the plain sum of its entries.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from storefront.db import Base, Identified
+from storefront.kit.money import Money
+
+
+class AccountKind(StrEnum):
+    """What an account stands for."""
+
+    WALLET_PAID = "wallet_paid"
+    WALLET_BONUS = "wallet_bonus"
+    GATEWAY = "gateway"
+    SALES = "sales"
+    BONUS_EXPENSE = "bonus_expense"
+    ADJUSTMENTS = "adjustments"
+
+
+WALLETS = (AccountKind.WALLET_PAID, AccountKind.WALLET_BONUS)
+
+
+class PostingKind(StrEnum):
+    """Why value moved. Together with the reference it is unique: one cause, one posting (L5)."""
+
+    TOPUP = "topup"
+    PURCHASE = "purchase"
+    WALLET_CREDIT = "wallet_credit"
+    ADJUSTMENT = "adjustment"
+
+
+class LedgerAccount(Identified, Base):
+    """One account. Wallets cache their balance under CHECK >= 0 (L4); shared accounts do not,
+    because a balance row that every sale locks would queue all sales behind each other."""
+
+    __tablename__ = "ledger_accounts"
+    __table_args__ = (
+        UniqueConstraint("kind", "user_id", "currency", postgresql_nulls_not_distinct=True),
+        CheckConstraint(
+            "kind IN ('wallet_paid', 'wallet_bonus', 'gateway', 'sales', 'bonus_expense',"
+            " 'adjustments')",
+            name="kind",
+        ),
+        CheckConstraint(
+            "(kind IN ('wallet_paid', 'wallet_bonus')) = (user_id IS NOT NULL)", name="owner"
+        ),
+        CheckConstraint("(user_id IS NULL) = (balance_satang IS NULL)", name="cached_balance"),
+        CheckConstraint("balance_satang >= 0", name="not_below_zero"),
+    )
+
+    kind: Mapped[str] = mapped_column(String(20))
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    currency: Mapped[str] = mapped_column(String(3))
+    balance_satang: Mapped[int | None]
+
+
+class LedgerPosting(Identified, Base):
+    """A balanced set of entries with one cause."""
+
+    __tablename__ = "ledger_postings"
+    __table_args__ = (
+        UniqueConstraint("kind", "reference"),
+        CheckConstraint(
+            "kind IN ('topup', 'purchase', 'wallet_credit', 'adjustment')", name="kind"
+        ),
+    )
+
+    kind: Mapped[str] = mapped_column(String(20))
+    reference: Mapped[str] = mapped_column(String(100))
+    subject_id: Mapped[UUID | None] = mapped_column(index=True)
+    posted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    entries: Mapped[list[LedgerEntry]] = relationship(lazy="raise", back_populates="posting")
+
+
+class LedgerEntry(Identified, Base):
+    """One leg of a posting. Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE (L2), a
+    deferred trigger refuses a posting that does not sum to zero (L1)."""
+
+    __tablename__ = "ledger_entries"
+    __table_args__ = (
+        UniqueConstraint("posting_id", "account_id"),
+        CheckConstraint("amount_satang <> 0", name="amount"),
+        Index("ix_ledger_entries_account", "account_id", "id"),
+    )
+
+    posting_id: Mapped[UUID] = mapped_column(ForeignKey("ledger_postings.id"))
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("ledger_accounts.id"))
+    amount_satang: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+
+    posting: Mapped[LedgerPosting] = relationship(lazy="raise", back_populates="entries")
+    account: Mapped[LedgerAccount] = relationship(lazy="raise")
+
+    @property
+    def amount(self) -> Money:
+        """The signed amount: positive is a credit."""
+        return Money(self.amount_satang, self.currency)

@@ -1,0 +1,123 @@
+"""Posting to the ledger: the only way value moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from storefront.errors import Conflict
+from storefront.kit.ids import new_id
+from storefront.kit.money import Money, total_of
+from storefront.ledger.models import (
+    WALLETS,
+    AccountKind,
+    LedgerAccount,
+    LedgerEntry,
+    LedgerPosting,
+    PostingKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One side of a posting: a positive amount is a credit, a negative one a debit. Wallets name
+    their owner, shared accounts none."""
+
+    kind: AccountKind
+    amount: Money
+    user_id: UUID | None = None
+
+
+def post_entries(
+    session: Session,
+    *,
+    kind: PostingKind,
+    reference: str,
+    legs: Sequence[Leg],
+    subject_id: UUID | None = None,
+) -> UUID | None:
+    """Book one balanced set of entries and move the wallets' cached balances with it.
+
+    Idempotent by (kind, reference): returns None, and moves nothing, when that cause was booked
+    before; a second caller at the same time waits for the first to commit. Wallet rows are locked
+    in the order of their ids, so two postings never wait for each other in a circle. Raises
+    ValueError for legs that do not sum to zero, Conflict `balance_too_low` for a wallet that
+    would fall below zero.
+    """
+    currency = legs[0].amount.currency
+    if total_of((leg.amount for leg in legs), currency):
+        raise ValueError("a posting must sum to zero")
+    posting_id = session.scalar(
+        insert(LedgerPosting)
+        .values(id=new_id(), kind=kind, reference=reference, subject_id=subject_id)
+        .on_conflict_do_nothing(index_elements=["kind", "reference"])
+        .returning(LedgerPosting.id)
+    )
+    if posting_id is None:
+        return None
+    by_account = sorted(
+        ((_open_account(session, leg, currency), leg) for leg in legs if leg.amount),
+        key=lambda pair: pair[0],
+    )
+    for account_id, leg in by_account:
+        if leg.kind in WALLETS:
+            _move_balance(session, account_id, leg.amount)
+    session.execute(
+        insert(LedgerEntry),
+        [
+            {
+                "id": new_id(),
+                "posting_id": posting_id,
+                "account_id": account_id,
+                "amount_satang": leg.amount.satang,
+                "currency": currency,
+            }
+            for account_id, leg in by_account
+        ],
+    )
+    return posting_id
+
+
+def _open_account(session: Session, leg: Leg, currency: str) -> UUID:
+    if (leg.kind in WALLETS) != (leg.user_id is not None):
+        raise ValueError("wallets have an owner, shared accounts have none")
+    wanted = select(LedgerAccount.id).where(
+        LedgerAccount.kind == leg.kind,
+        LedgerAccount.user_id.is_not_distinct_from(leg.user_id),
+        LedgerAccount.currency == currency,
+    )
+    known = session.scalar(wanted)
+    if known is not None:
+        return known
+    session.execute(
+        insert(LedgerAccount)
+        .values(
+            id=new_id(),
+            kind=leg.kind,
+            user_id=leg.user_id,
+            currency=currency,
+            balance_satang=0 if leg.kind in WALLETS else None,
+        )
+        .on_conflict_do_nothing()
+    )
+    return session.scalars(wanted).one()
+
+
+def _move_balance(session: Session, account_id: UUID, amount: Money) -> None:
+    moved = session.scalar(
+        update(LedgerAccount)
+        .where(
+            LedgerAccount.id == account_id,
+            LedgerAccount.balance_satang + amount.satang >= 0,
+        )
+        .values(balance_satang=LedgerAccount.balance_satang + amount.satang)
+        .returning(LedgerAccount.id)
+        .execution_options(synchronize_session=False)
+    )
+    if moved is None:
+        raise Conflict("balance_too_low", "the wallet does not hold enough")

@@ -1,0 +1,1 @@
+"""Keys that game servers ask about."""

@@ -1,0 +1,64 @@
+"""Tables of licences."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from storefront.accounts.models import User
+from storefront.catalog.models import Product
+from storefront.db import Base, Identified
+
+
+class LicenseStatus(StrEnum):
+    """What is stored. Being expired is a fact of time as well: see `effective_status`."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+
+
+class License(Identified, Base):
+    """One key for one product of one bought unit (K1). The key itself is kept as an HMAC for
+    look-up, its first four symbols for people, and an encrypted copy for its owner."""
+
+    __tablename__ = "licenses"
+    __table_args__ = (
+        UniqueConstraint("order_line_id", "product_id", "unit"),
+        CheckConstraint("status IN ('active', 'expired', 'suspended', 'revoked')", name="status"),
+        CheckConstraint("slots BETWEEN 1 AND 1000", name="slots"),
+        CheckConstraint("unit >= 1", name="unit"),
+        Index("ix_licenses_user", "user_id", "id"),
+    )
+
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    key_hint: Mapped[str] = mapped_column(String(4))
+    key_encrypted: Mapped[str]
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    order_line_id: Mapped[UUID] = mapped_column(ForeignKey("order_items.id"))
+    unit: Mapped[int]
+    status: Mapped[str] = mapped_column(String(10), default=LicenseStatus.ACTIVE)
+    slots: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]
+
+    product: Mapped[Product] = relationship(lazy="raise")
+    user: Mapped[User] = relationship(lazy="raise")
+
+    def effective_status(self, now: datetime) -> LicenseStatus:
+        """See `effective_status` below."""
+        return effective_status(self.status, self.expires_at, now=now)
+
+
+def effective_status(status: str, expires_at: datetime | None, *, now: datetime) -> LicenseStatus:
+    """The status that counts at `now`: an active licence past its end is expired even before any
+    job has marked it."""
+    if status == LicenseStatus.ACTIVE and expires_at is not None and expires_at <= now:
+        return LicenseStatus.EXPIRED
+    return LicenseStatus(status)

@@ -1,0 +1,155 @@
+"""Reads about licences. None of them gives a key: only `service.reveal_key` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from storefront.catalog.models import Product, Release
+from storefront.licenses.models import License, LicenseStatus
+from storefront.orders.models import Order, OrderLine
+
+_HIDDEN = "-••••-••••-••••"
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseRow:
+    """One licence as its owner and staff see it in a list; the key is masked."""
+
+    id: UUID
+    product_id: UUID
+    product_slug: str
+    name_th: str
+    name_en: str
+    variant_name_th: str
+    variant_name_en: str
+    cover: str | None
+    masked_key: str
+    status: LicenseStatus
+    slots: int
+    created_at: datetime
+    expires_at: datetime | None
+    order_id: UUID
+    order_reference: str
+    latest_release: str | None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is good right now, for downloads and for the key check."""
+        return self.status == LicenseStatus.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseCount:
+    """How many licences somebody has, and how many of them are good."""
+
+    active: int
+    all: int
+
+
+def list_licenses(session: Session, user_id: UUID, *, now: datetime) -> tuple[LicenseRow, ...]:
+    """One person's licences, newest first, with the status that counts at `now`; two queries."""
+    return _rows(session, _licenses().where(License.user_id == user_id), now)
+
+
+def find_license(
+    session: Session, license_id: UUID, *, user_id: UUID, now: datetime
+) -> LicenseRow | None:
+    """One licence of this person; None when it is unknown or somebody else's."""
+    mine = _licenses().where(License.id == license_id, License.user_id == user_id)
+    rows = _rows(session, mine, now)
+    return rows[0] if rows else None
+
+
+def list_order_licenses(
+    session: Session, order_id: UUID, *, now: datetime
+) -> tuple[LicenseRow, ...]:
+    """The licences that came of an order, without their latest release; who may see that order is
+    for the caller to check."""
+    found = session.execute(_licenses().where(OrderLine.order_id == order_id)).all()
+    return tuple(_row(*row, {}, now) for row in found)
+
+
+def count_licenses(session: Session, user_id: UUID, *, now: datetime) -> LicenseCount:
+    """How many licences this person has at `now`."""
+    is_good = (License.status == LicenseStatus.ACTIVE) & (
+        License.expires_at.is_(None) | (License.expires_at > now)
+    )
+    row = session.execute(
+        select(func.count().filter(is_good), func.count()).where(License.user_id == user_id)
+    ).one()
+    return LicenseCount(active=row[0], all=row[1])
+
+
+def mask_key(hint: str) -> str:
+    """A key as it is shown before somebody asks for it: its first four symbols."""
+    return hint + _HIDDEN
+
+
+def _licenses() -> Select[Any]:
+    return (
+        select(License, Product, OrderLine, Order.number)
+        .join(Product, Product.id == License.product_id)
+        .join(OrderLine, OrderLine.id == License.order_line_id)
+        .join(Order, Order.id == OrderLine.order_id)
+        .order_by(License.id.desc())
+    )
+
+
+def _rows(session: Session, query: Select[Any], now: datetime) -> tuple[LicenseRow, ...]:
+    found = session.execute(query).all()
+    latest = _latest_releases(session, {row.License.product_id for row in found}, now)
+    return tuple(_row(*row, latest, now) for row in found)
+
+
+def _row(
+    license: License,
+    product: Product,
+    line: OrderLine,
+    number: int,
+    latest: dict[UUID, str],
+    now: datetime,
+) -> LicenseRow:
+    return LicenseRow(
+        id=license.id,
+        product_id=product.id,
+        product_slug=product.slug,
+        name_th=product.name_th,
+        name_en=product.name_en,
+        variant_name_th=line.variant_name_th,
+        variant_name_en=line.variant_name_en,
+        cover=product.cover,
+        masked_key=mask_key(license.key_hint),
+        status=license.effective_status(now),
+        slots=license.slots,
+        created_at=license.created_at,
+        expires_at=license.expires_at,
+        order_id=line.order_id,
+        order_reference=f"QR-{number}",
+        latest_release=latest.get(product.id),
+    )
+
+
+def _latest_releases(
+    session: Session, product_ids: Iterable[UUID], now: datetime
+) -> dict[UUID, str]:
+    wanted = set(product_ids)
+    if not wanted:
+        return {}
+    rows = session.execute(
+        select(Release.product_id, Release.version)
+        .distinct(Release.product_id)
+        .where(
+            Release.product_id.in_(wanted),
+            Release.published_at <= now,
+            Release.yanked_at.is_(None),
+        )
+        .order_by(Release.product_id, Release.published_at.desc())
+    )
+    return {row.product_id: row.version for row in rows}

@@ -1,0 +1,78 @@
+"""Structured logs: one JSON object a line, each with the request or message it belongs to."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+
+from storefront.kit.ids import new_id
+
+_SECRET_NAMES = re.compile(r"key|token|secret|password|authorization|cookie|signature|code$", re.I)
+_LICENSE_KEY = re.compile(r"\b([0-9A-Z]{4})(?:-[0-9A-Z]{4}){3}\b", re.I)
+_URL_PASSWORD = re.compile(r"(://[^:/\s]*):[^@/\s]+@")
+
+
+def init_logging() -> None:
+    """Send everything, the libraries' records too, as JSON lines to standard error."""
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        hide_secrets,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def hide_secrets(_logger: Any, _method: str, event: Any) -> Any:
+    """Blank whatever is named like a secret, shorten licence keys to four symbols, and take
+    passwords out of addresses: logs are read by more people than the database."""
+    for name, value in event.items():
+        if _SECRET_NAMES.search(name):
+            event[name] = "[hidden]"
+        elif isinstance(value, str):
+            event[name] = _URL_PASSWORD.sub(r"\1:***@", _LICENSE_KEY.sub(r"\1-****", value))
+    return event
+
+
+def init_request_logging(app: Flask) -> None:
+    """Give each request an id, return it in X-Request-Id, and log one line when it is done."""
+    log = structlog.get_logger()
+
+    @app.before_request
+    def begin() -> None:
+        g.request_id = str(new_id())
+        g.began = time.perf_counter()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        if "request_id" not in g:
+            return response
+        response.headers["X-Request-Id"] = g.request_id
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            milliseconds=round((time.perf_counter() - g.began) * 1000, 1),
+        )
+        return response

@@ -1,0 +1,113 @@
+"""Writing mail in the reader's language: templates, translations, and what each mail is about.
+
+Free of Flask, because the worker writes mail: a Jinja environment of its own over the same
+templates folder and the same translations.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, cast
+from uuid import UUID
+
+from babel.support import Translations
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from storefront.accounts.models import User
+from storefront.assets import ROOT
+from storefront.config import Settings
+from storefront.i18n import date_text, datetime_text, money_text, text_of
+from storefront.orders.models import Order
+from storefront.payments.models import Payment
+from storefront.providers.mail import Mail
+from storefront.wallet.models import TopUp
+
+Context = tuple[str | None, str, Mapping[str, Any]]
+
+
+def compose_mail(
+    session: Session, settings: Settings, *, event: str, subject_id: UUID
+) -> Mail | None:
+    """Write the mail for an event; None when its reader has no address. Raises KeyError for an
+    unknown event and NoResultFound for an unknown subject."""
+    to, locale, context = _READERS[event](session, subject_id)
+    if not to:
+        return None
+    prefix = settings.public_url + ("/en" if locale == "en" else "")
+    values = {
+        **context,
+        "locale": locale,
+        "shop_name": settings.shop_name,
+        "home_url": f"{prefix}/",
+        "licences_url": f"{prefix}/account/licenses",
+        "downloads_url": f"{prefix}/account/downloads",
+        "wallet_url": f"{prefix}/account/wallet",
+        "orders_url": f"{prefix}/account/orders",
+        "order_url": f"{prefix}/account/orders/{subject_id}",
+    }
+    environment = _environment(locale)
+    subject, text, html = (
+        environment.get_template(f"emails/{event}/{part}").render(values)
+        for part in ("subject.txt", "body.txt", "body.html")
+    )
+    return Mail(
+        to=to,
+        subject=" ".join(subject.split()),
+        text=text.strip() + "\n",
+        html=html,
+        message_id=sha256(f"{event}:{subject_id}".encode()).hexdigest()[:32],
+        locale=locale,
+    )
+
+
+def _about_order(session: Session, order_id: UUID) -> Context:
+    order = session.scalars(
+        select(Order).where(Order.id == order_id).options(selectinload(Order.lines))
+    ).one()
+    return order.email, order.locale, {"order": order, "total": order.total}
+
+
+def _about_topup(session: Session, topup_id: UUID) -> Context:
+    topup, user = session.execute(
+        select(TopUp, User).join(User, User.id == TopUp.user_id).where(TopUp.id == topup_id)
+    ).one()
+    return user.email, user.locale, {"amount": topup.amount, "topup": topup}
+
+
+def _about_credit(session: Session, payment_id: UUID) -> Context:
+    payment, user = session.execute(
+        select(Payment, User).join(User, User.id == Payment.user_id).where(Payment.id == payment_id)
+    ).one()
+    return user.email, payment.locale, {"amount": payment.amount, "reference": payment.label}
+
+
+_READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
+    "order_completed": _about_order,
+    "topup_completed": _about_topup,
+    "payment_credited": _about_credit,
+}
+
+
+@functools.cache
+def _environment(locale: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(ROOT / "templates"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    translations = Translations.load(ROOT / "storefront" / "translations", [locale])
+    cast("Any", environment).install_gettext_translations(translations, newstyle=True)
+    environment.filters.update(
+        money=money_text,
+        date=lambda moment: date_text(moment, locale),
+        datetime_text=lambda moment: datetime_text(moment, locale),
+    )
+    environment.globals["text_of"] = lambda row, name: text_of(row, name, locale)
+    return environment

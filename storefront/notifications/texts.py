@@ -1,0 +1,71 @@
+"""The sentences of notices, made when they are shown, in the reader's language of that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from flask import request
+from flask_babel import gettext as _
+
+from storefront.accounts.rules import safe_next_path
+from storefront.i18n import money_text
+from storefront.kit.money import Money
+from storefront.notifications.queries import NoticeRow
+
+ACCOUNT_PATH: Final = "/account"
+
+_ICONS: Final = {
+    "order_completed": "package",
+    "topup_completed": "wallet",
+    "payment_credited": "undo-2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice in words, with the address it leads to in the reader's language."""
+
+    text: str
+    icon: str
+    href: str
+    is_read: bool
+    created_at: datetime
+
+
+def in_words(row: NoticeRow) -> Notice:
+    """A stored notice in the language of this request."""
+    return Notice(
+        text=notice_text(row.event, row.context),
+        icon=_ICONS.get(row.event, "bell"),
+        href=request.script_root + safe_next_path(row.path, fallback=ACCOUNT_PATH),
+        is_read=row.is_read,
+        created_at=row.created_at,
+    )
+
+
+def notice_text(event: str, context: Mapping[str, Any]) -> str:
+    """One sentence for this event. An event this version does not know gets a general one: an
+    older process may show the notice of a newer one."""
+    reference = str(context.get("reference", ""))
+    if event == "order_completed":
+        return _(
+            "Order %(reference)s is complete. Your keys and files are ready.", reference=reference
+        )
+    if event == "topup_completed":
+        return _("%(amount)s was added to your wallet.", amount=_amount(context))
+    if event == "payment_credited":
+        return _(
+            "Your payment for order %(reference)s came when it was closed or paid already, so"
+            " %(amount)s was added to your wallet.",
+            reference=reference,
+            amount=_amount(context),
+        )
+    return _("There is news in your account.")
+
+
+def _amount(context: Mapping[str, Any]) -> str:
+    satang = context.get("amount_satang")
+    return money_text(Money(satang)) if type(satang) is int else ""

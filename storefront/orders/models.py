@@ -1,0 +1,176 @@
+"""Tables of orders and the state machine they obey."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    String,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from storefront.db import Base, Identified
+from storefront.kit.money import Money
+from storefront.kit.state import Machine
+
+
+class OrderState(StrEnum):
+    """Where an order stands; shown in words on every page."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+
+
+class OrderAction(StrEnum):
+    """What can happen to an order."""
+
+    CONFIRM_PAYMENT = "confirm_payment"
+    COMPLETE = "complete"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    FAIL_PAYMENT = "fail_payment"
+    REFUND_PART = "refund_part"
+    REFUND_ALL = "refund_all"
+
+
+ORDER_MACHINE: Machine[OrderState, OrderAction] = Machine(
+    {
+        OrderAction.CONFIRM_PAYMENT: {OrderState.PENDING: OrderState.PROCESSING},
+        OrderAction.COMPLETE: {OrderState.PROCESSING: OrderState.COMPLETED},
+        OrderAction.CANCEL: {OrderState.PENDING: OrderState.CANCELLED},
+        OrderAction.EXPIRE: {OrderState.PENDING: OrderState.EXPIRED},
+        OrderAction.FAIL_PAYMENT: {OrderState.PROCESSING: OrderState.PENDING},
+        OrderAction.REFUND_PART: {OrderState.COMPLETED: OrderState.PARTIALLY_REFUNDED},
+        OrderAction.REFUND_ALL: {
+            OrderState.COMPLETED: OrderState.REFUNDED,
+            OrderState.PARTIALLY_REFUNDED: OrderState.REFUNDED,
+        },
+    }
+)
+
+
+class PaymentMethod(StrEnum):
+    """How an order is paid. The owner's word for a card through Stripe is `stripe`."""
+
+    BALANCE = "balance"
+    STRIPE = "stripe"
+    FREE = "free"
+
+
+class Order(Identified, Base):
+    """A purchase. Prices are frozen here; total = lines - discount >= 0 (O4)."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("user_id", "idempotency_key"),
+        CheckConstraint(
+            "state IN ('pending', 'processing', 'completed', 'cancelled', 'expired',"
+            " 'partially_refunded', 'refunded')",
+            name="state",
+        ),
+        CheckConstraint("payment_method IN ('balance', 'stripe', 'free')", name="payment_method"),
+        CheckConstraint(
+            "total_satang = subtotal_satang - discount_satang AND total_satang >= 0"
+            " AND discount_satang >= 0",
+            name="total",
+        ),
+        Index("ix_orders_user", "user_id", "id"),
+        Index("ix_orders_state", "state", "id"),
+    )
+
+    number: Mapped[int] = mapped_column(Identity(start=100_001), unique=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    email: Mapped[str | None] = mapped_column(String(254))
+    locale: Mapped[str] = mapped_column(String(2))
+    state: Mapped[str] = mapped_column(String(20), default=OrderState.PENDING)
+    payment_method: Mapped[str] = mapped_column(String(10))
+    currency: Mapped[str] = mapped_column(String(3))
+    subtotal_satang: Mapped[int]
+    discount_satang: Mapped[int] = mapped_column(default=0)
+    total_satang: Mapped[int]
+    idempotency_key: Mapped[str] = mapped_column(String(64))
+    request_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]
+
+    lines: Mapped[list[OrderLine]] = relationship(
+        lazy="raise", order_by="OrderLine.position", back_populates="order"
+    )
+    events: Mapped[list[OrderEvent]] = relationship(lazy="raise", order_by="OrderEvent.id")
+
+    @property
+    def total(self) -> Money:
+        """What the buyer pays."""
+        return Money(self.total_satang, self.currency)
+
+    @property
+    def reference(self) -> str:
+        """The number people use, e.g. QR-100001."""
+        return f"QR-{self.number}"
+
+
+class OrderLine(Identified, Base):
+    """Units of one variant as they were sold: name, price and licence terms are copies."""
+
+    __tablename__ = "order_items"
+    __table_args__ = (
+        UniqueConstraint("order_id", "variant_id"),
+        CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint("unit_price_satang >= 0", name="unit_price"),
+        CheckConstraint("total_satang = unit_price_satang * quantity", name="total"),
+    )
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
+    position: Mapped[int]
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
+    variant_id: Mapped[UUID] = mapped_column(ForeignKey("variants.id"))
+    name_th: Mapped[str] = mapped_column(String(120))
+    name_en: Mapped[str] = mapped_column(String(120))
+    variant_name_th: Mapped[str] = mapped_column(String(80))
+    variant_name_en: Mapped[str] = mapped_column(String(80))
+    slots: Mapped[int]
+    duration_days: Mapped[int | None]
+    quantity: Mapped[int]
+    unit_price_satang: Mapped[int]
+    total_satang: Mapped[int]
+
+    order: Mapped[Order] = relationship(lazy="raise", back_populates="lines")
+
+    @property
+    def unit_price(self) -> Money:
+        """Price of one unit when it was ordered."""
+        return Money(self.unit_price_satang)
+
+    @property
+    def total(self) -> Money:
+        """Price of all units of this line."""
+        return Money(self.total_satang)
+
+
+class OrderEvent(Identified, Base):
+    """One step in the life of an order: who, when, from where to where, and why."""
+
+    __tablename__ = "order_events"
+    __table_args__ = (Index("ix_order_events_order_id", "order_id"),)
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
+    action: Mapped[str] = mapped_column(String(30))
+    from_state: Mapped[str | None] = mapped_column(String(20))
+    to_state: Mapped[str] = mapped_column(String(20))
+    actor: Mapped[str] = mapped_column(String(60))
+    reason: Mapped[str] = mapped_column(String(300), default="")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

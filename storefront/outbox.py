@@ -1,0 +1,191 @@
+"""The outbox: work that must survive a crash, written in the transaction that causes it.
+
+PostgreSQL holds the work, RQ is only the doorbell: a message whose bell was lost, or whose worker
+was killed, is picked up by the sweep once its lease has run out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, String, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from storefront.db import Base, Identified, ring_after_commit
+from storefront.kit.ids import new_id
+
+LEASE = timedelta(seconds=20)
+MAX_ATTEMPTS = 12
+LONGEST_WAIT = timedelta(minutes=30)
+
+
+class MessageState(StrEnum):
+    """Where a message stands."""
+
+    PENDING = "pending"
+    DONE = "done"
+    DEAD = "dead"
+
+
+class OutboxMessage(Identified, Base):
+    """One task to run, with its lease and its history of attempts."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        CheckConstraint("state IN ('pending', 'done', 'dead')", name="state"),
+        Index("ix_outbox_due", "available_at", postgresql_where=text("state = 'pending'")),
+    )
+
+    task: Mapped[str] = mapped_column(String(80))
+    payload: Mapped[dict[str, Any]]
+    dedupe_key: Mapped[str | None] = mapped_column(String(200), unique=True)
+    state: Mapped[str] = mapped_column(String(10), default=MessageState.PENDING)
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    available_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    leased_until: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message held under lease. `attempt` fences: a holder whose lease was taken over cannot
+    report an outcome any more."""
+
+    id: UUID
+    task: str
+    payload: Mapping[str, Any]
+    attempt: int
+
+
+def enqueue(
+    session: Session,
+    task: str,
+    payload: Mapping[str, Any],
+    *,
+    dedupe_key: str | None = None,
+    not_before: datetime | None = None,
+) -> UUID | None:
+    """Write a task into the outbox of this transaction; the queue hears of it after the commit.
+
+    Idempotent by `dedupe_key`: returns None when that key was enqueued before.
+    """
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "task": task,
+        "payload": dict(payload),
+        "dedupe_key": dedupe_key,
+        "state": MessageState.PENDING,
+        "attempts": 0,
+    }
+    if not_before is not None:
+        values["available_at"] = not_before
+    written = session.scalar(
+        insert(OutboxMessage)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=["dedupe_key"])
+        .returning(OutboxMessage.id)
+    )
+    if written is not None and not_before is None:
+        ring_after_commit(session, written)
+    return written
+
+
+def claim_message(session: Session, message_id: UUID) -> Claim | None:
+    """Take one message under lease if it is due and nobody holds it; None otherwise.
+
+    A conditional update: of two callers at once exactly one gets the claim.
+    """
+    return _claim(session, select(OutboxMessage.id).where(OutboxMessage.id == message_id))
+
+
+def claim_next(session: Session, *, overdue: timedelta = timedelta(0)) -> Claim | None:
+    """Take the oldest message due for at least `overdue`; rows being claimed elsewhere are
+    skipped (FOR UPDATE SKIP LOCKED)."""
+    return _claim(
+        session,
+        select(OutboxMessage.id)
+        .where(OutboxMessage.available_at <= func.now() - overdue)
+        .order_by(OutboxMessage.available_at)
+        .limit(1),
+    )
+
+
+def finish_message(session: Session, claim: Claim) -> bool:
+    """Mark done; False when the lease was lost to another holder meanwhile."""
+    return _settle(session, claim, state=MessageState.DONE, finished_at=func.now())
+
+
+def fail_message(session: Session, claim: Claim, error: str) -> bool:
+    """Put back with exponential backoff (2 s doubling to 30 min), or give up after 12 attempts."""
+    if claim.attempt >= MAX_ATTEMPTS:
+        return _settle(
+            session,
+            claim,
+            state=MessageState.DEAD,
+            finished_at=func.now(),
+            last_error=error[:2000],
+        )
+    wait = min(timedelta(seconds=2**claim.attempt), LONGEST_WAIT)
+    return _settle(
+        session,
+        claim,
+        leased_until=None,
+        available_at=func.now() + wait,
+        last_error=error[:2000],
+    )
+
+
+def purge_finished(session: Session, *, older_than: timedelta) -> int:
+    """Delete messages done for longer than `older_than`; dead ones stay for people to look at."""
+    gone = session.execute(
+        OutboxMessage.__table__.delete().where(  # type: ignore[attr-defined]
+            OutboxMessage.state == MessageState.DONE,
+            OutboxMessage.finished_at < func.now() - older_than,
+        )
+    )
+    return int(gone.rowcount)
+
+
+def _claim(session: Session, candidates: Any) -> Claim | None:
+    free = (
+        candidates.where(
+            OutboxMessage.state == MessageState.PENDING,
+            OutboxMessage.available_at <= func.now(),
+            (OutboxMessage.leased_until.is_(None)) | (OutboxMessage.leased_until < func.now()),
+        )
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    row = session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id == free)
+        .values(leased_until=func.now() + LEASE, attempts=OutboxMessage.attempts + 1)
+        .returning(
+            OutboxMessage.id, OutboxMessage.task, OutboxMessage.payload, OutboxMessage.attempts
+        )
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    return None if row is None else Claim(row.id, row.task, row.payload, row.attempts)
+
+
+def _settle(session: Session, claim: Claim, **values: Any) -> bool:
+    settled = session.scalar(
+        update(OutboxMessage)
+        .where(
+            OutboxMessage.id == claim.id,
+            OutboxMessage.attempts == claim.attempt,
+            OutboxMessage.state == MessageState.PENDING,
+        )
+        .values(**values)
+        .returning(OutboxMessage.id)
+        .execution_options(synchronize_session=False)
+    )
+    return settled is not None

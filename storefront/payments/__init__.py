@@ -1,0 +1,1 @@
+"""Money coming in through a gateway, and the inbox of its webhooks."""

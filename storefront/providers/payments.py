@@ -1,0 +1,108 @@
+"""What the shop asks of a payment gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from storefront.errors import DomainError, Invalid, Kind, Unavailable
+from storefront.kit.money import Money
+
+
+class SessionStatus(StrEnum):
+    """What the gateway says of one attempt to pay."""
+
+    OPEN = "open"
+    PROCESSING = "processing"
+    PAID = "paid"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRequest:
+    """A hosted payment page to be opened. `idempotency_key` makes asking again harmless."""
+
+    payment_id: str
+    idempotency_key: str
+    amount: Money
+    description: str
+    email: str | None
+    locale: str
+    success_url: str
+    cancel_url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySession:
+    """The gateway's present view of a hosted payment page."""
+
+    session_id: str
+    payment_id: str | None
+    status: SessionStatus
+    url: str | None
+    amount: Money
+    gateway_payment_id: str | None
+    live_mode: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayEvent:
+    """A webhook whose signature was good."""
+
+    event_id: str
+    event_type: str
+    payload: dict[str, Any]
+
+
+class GatewayUnavailable(Unavailable):
+    """No answer, an error of theirs, or a rate limit: the effect may or may not have happened."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("gateway_unavailable", message)
+
+
+class GatewayRefused(Invalid):
+    """The gateway understood and said no."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("gateway_refused", message)
+
+
+class BadSignature(DomainError):
+    """A webhook that is not the gateway's, or too old or too new (over 300 s)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("bad_signature", Kind.INVALID, message)
+
+    @property
+    def http_status(self) -> int:
+        """400 rather than 422: it is not a form but a message nobody signed."""
+        return 400
+
+
+class PaymentGateway(Protocol):
+    """A gateway with hosted payment pages and signed events."""
+
+    def open_session(self, request: SessionRequest) -> GatewaySession:
+        """Open (or, with the same idempotency key, find again) a hosted payment page.
+
+        Raises GatewayUnavailable or GatewayRefused.
+        """
+        ...
+
+    def fetch_session(self, session_id: str) -> GatewaySession:
+        """The session as the gateway sees it now. Raises GatewayUnavailable or GatewayRefused."""
+        ...
+
+    def expire_session(self, session_id: str) -> GatewaySession:
+        """Close an open page so that it can no longer be paid; returns what it became, which is
+        `paid` when the buyer was faster. Raises GatewayUnavailable or GatewayRefused."""
+        ...
+
+    def read_event(self, payload: bytes, signature: str, *, now: datetime) -> GatewayEvent:
+        """Check the signature over the raw bytes and read the event. Raises BadSignature."""
+        ...

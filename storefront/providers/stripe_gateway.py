@@ -1,0 +1,185 @@
+"""The payment gateway protocol over Stripe Checkout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import stripe
+from stripe import StripeClient
+
+from storefront.db import forbid_open_transaction
+from storefront.kit.money import Money
+from storefront.providers.payments import (
+    BadSignature,
+    GatewayEvent,
+    GatewayRefused,
+    GatewaySession,
+    GatewayUnavailable,
+    SessionRequest,
+    SessionStatus,
+)
+
+TIMEOUT_SECONDS = 10
+RETRIES = 2
+TOLERANCE_SECONDS = 300
+
+
+class StripeGateway:
+    """Stripe through its own SDK; the address of its API is a setting, nothing else differs
+    between a sandbox and the real service."""
+
+    def __init__(self, *, secret_key: str, webhook_secrets: tuple[str, ...], api_url: str) -> None:
+        self._webhook_secrets = webhook_secrets
+        self._client = StripeClient(
+            secret_key,
+            base_addresses={"api": api_url},
+            # Left alone the SDK retries never and waits 80 s.
+            max_network_retries=RETRIES,
+            http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
+        )
+
+    def open_session(self, request: SessionRequest) -> GatewaySession:
+        """See PaymentGateway."""
+        params: dict[str, Any] = {
+            "mode": "payment",
+            "allowed_payment_method_types": ["card"],
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": request.amount.currency.lower(),
+                        "unit_amount": request.amount.satang,
+                        "product_data": {"name": request.description},
+                    },
+                }
+            ],
+            "client_reference_id": request.payment_id,
+            "metadata": {"payment_id": request.payment_id},
+            "payment_intent_data": {"metadata": {"payment_id": request.payment_id}},
+            "success_url": request.success_url,
+            "cancel_url": request.cancel_url,
+            "locale": request.locale,
+            "expires_at": int(request.expires_at.timestamp()),
+        }
+        if request.email:
+            params["customer_email"] = request.email
+        return self._call(
+            lambda: self._client.v1.checkout.sessions.create(
+                params=params,  # type: ignore[arg-type]
+                options={"idempotency_key": request.idempotency_key},
+            )
+        )
+
+    def fetch_session(self, session_id: str) -> GatewaySession:
+        """See PaymentGateway."""
+        return self._call(
+            lambda: self._client.v1.checkout.sessions.retrieve(
+                session_id, params={"expand": ["payment_intent"]}
+            )
+        )
+
+    def expire_session(self, session_id: str) -> GatewaySession:
+        """See PaymentGateway."""
+        try:
+            return self._call(lambda: self._client.v1.checkout.sessions.expire(session_id))
+        except GatewayRefused:
+            # Only open sessions can be expired; what it became meanwhile is the answer.
+            return self.fetch_session(session_id)
+
+    def read_event(self, payload: bytes, signature: str, *, now: datetime) -> GatewayEvent:
+        """See PaymentGateway. Any of the secrets may have signed, so that they can be rotated."""
+        for secret in self._webhook_secrets:
+            if _is_signed(payload, signature, secret):
+                break
+        else:
+            raise BadSignature("no secret matches")
+        # The SDK accepts time stamps from the future.
+        if _signed_at(signature) - now.timestamp() > TOLERANCE_SECONDS:
+            raise BadSignature("time stamp lies in the future")
+        return _read_event(payload)
+
+    def _call(self, ask: Callable[[], stripe.checkout.Session]) -> GatewaySession:
+        forbid_open_transaction("Stripe")
+        with _translated_errors():
+            return _read_session(ask())
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except (
+        stripe.APIConnectionError,
+        stripe.RateLimitError,
+        stripe.IdempotencyError,
+    ) as error:
+        raise GatewayUnavailable(type(error).__name__) from error
+    except stripe.InvalidRequestError as error:
+        raise GatewayRefused(error.code or "invalid_request") from error
+    except stripe.StripeError as error:
+        if error.http_status in (401, 403):
+            raise GatewayRefused("misconfigured") from error
+        raise GatewayUnavailable(f"{type(error).__name__} {error.http_status}") from error
+
+
+def _read_session(session: stripe.checkout.Session) -> GatewaySession:
+    intent = session.payment_intent
+    return GatewaySession(
+        session_id=session.id,
+        payment_id=session.client_reference_id,
+        status=_status(session),
+        url=session.url,
+        amount=Money(int(session.amount_total or 0), (session.currency or "").upper()),
+        gateway_payment_id=intent if isinstance(intent, str) or intent is None else intent.id,
+        live_mode=session.livemode,
+    )
+
+
+def _status(session: stripe.checkout.Session) -> SessionStatus:
+    if session.status == "complete":
+        # A session can be complete and unpaid: the bank answers later (async methods).
+        if session.payment_status in ("paid", "no_payment_required"):
+            return SessionStatus.PAID
+        intent = session.payment_intent
+        given_up = ("requires_payment_method", "canceled")
+        if isinstance(intent, stripe.PaymentIntent) and intent.status in given_up:
+            return SessionStatus.FAILED
+        return SessionStatus.PROCESSING
+    return SessionStatus.EXPIRED if session.status == "expired" else SessionStatus.OPEN
+
+
+def _is_signed(payload: bytes, signature: str, secret: str) -> bool:
+    try:
+        stripe.WebhookSignature.verify_header(
+            payload.decode("utf-8"), signature, secret, TOLERANCE_SECONDS
+        )
+    except Exception:
+        # Hostile headers make the SDK raise TypeError and worse; none of them is a signature.
+        return False
+    return True
+
+
+def _signed_at(signature: str) -> float:
+    for part in signature.split(","):
+        name, _, value = part.strip().partition("=")
+        if name == "t" and value.isdigit():
+            return float(value)
+    raise BadSignature("no time stamp")
+
+
+def _read_event(payload: bytes) -> GatewayEvent:
+    try:
+        event = json.loads(payload)
+        event_id, event_type = event["id"], event["type"]
+        event["data"]["object"]["id"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadSignature("not an event") from error
+    if not isinstance(event_id, str) or not isinstance(event_type, str):
+        raise BadSignature("not an event")
+    return GatewayEvent(event_id=event_id[:200], event_type=event_type[:100], payload=event)
+
+

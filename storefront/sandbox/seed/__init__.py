@@ -1,0 +1,1 @@
+"""The demo shop: its catalogue, its cover art, its files."""

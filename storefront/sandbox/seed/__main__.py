@@ -1,0 +1,74 @@
+"""A believable shop: `python -m storefront.sandbox.seed --write-summary demo-summary.json`.
+
+Runs in the shop's own environment; refuses production. Running it again adds only what is new.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from storefront.accounts.models import User
+from storefront.assets import ROOT
+from storefront.bootstrap import Shop, boot
+from storefront.catalog.models import Product
+from storefront.config import Settings, SettingsError
+from storefront.licenses.models import License
+from storefront.sandbox.seed.catalog import seed_catalog
+from storefront.sandbox.seed.people import seed_people
+
+
+def main() -> None:
+    """Seed and write the summary that scripts read."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write-summary", type=Path)
+    parser.add_argument("--covers", type=Path, default=ROOT / "build" / "covers")
+    arguments = parser.parse_args()
+    try:
+        shop = boot(Settings.from_env())
+    except SettingsError as error:
+        sys.exit(str(error))
+    if shop.settings.is_production:
+        sys.exit("Refused: the demo's products and people have no place in production.")
+    now = shop.clock()
+    seed_catalog(shop, covers=arguments.covers, now=now)
+    seed_people(shop, now=now)
+    if arguments.write_summary:
+        arguments.write_summary.write_text(json.dumps(summarise(shop), indent=2))
+
+
+def summarise(shop: Shop) -> dict[str, Any]:
+    """Who can sign in, and which licences there are with their keys."""
+    now = shop.clock()
+    with shop.database.reading() as session:
+        users = session.scalars(select(User).order_by(User.id)).all()
+        licenses = session.execute(
+            select(License, Product.slug, User.username)
+            .join(Product, Product.id == License.product_id)
+            .join(User, User.id == License.user_id)
+            .order_by(License.id)
+        ).all()
+    return {
+        "users": [
+            {"name": user.username, "role": user.role, "discord_id": user.discord_id}
+            for user in users
+        ],
+        "licenses": [
+            {
+                "key": shop.vault.open(license.key_encrypted),
+                "product": slug,
+                "status": license.effective_status(now),
+                "owner": owner,
+            }
+            for license, slug, owner in licenses
+        ],
+    }
+
+
+if __name__ == "__main__":
+    main()

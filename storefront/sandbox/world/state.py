@@ -1,0 +1,100 @@
+"""What the stand-ins share: the store, the addresses, the keys and the trouble asked for."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from storefront.sandbox.world.storage import Store
+
+STRIPE_SECRET_KEY = "sk_test_sandbox"  # noqa: S105 - a stand-in's key, published on purpose
+STRIPE_WEBHOOK_SECRET = "whsec_sandbox"  # noqa: S105 - as above
+DISCORD_CLIENT_ID = "100000000000000099"
+DISCORD_CLIENT_SECRET = "sandbox-discord-secret"  # noqa: S105 - as above
+SMTP_USER = "sandbox"
+SMTP_PASSWORD = "sandbox"  # noqa: S105 - as above
+S3_ACCESS_KEY = "sandbox-access-key"
+S3_SECRET_KEY = "sandbox-secret-key"  # noqa: S105 - as above
+S3_BUCKET = "shop"
+
+
+@dataclass
+class Fault:
+    """Trouble for the next `times` calls whose "METHOD /v1/path" matches the glob `match`.
+
+    With `seconds` the call hangs that long and the connection is dropped; without, it is
+    answered with `status`. With `after_effect` the work is done first and its answer lost.
+    """
+
+    match: str
+    times: int = 1
+    status: int = 500
+    after_effect: bool = False
+    seconds: float | None = None
+
+
+@dataclass
+class WebhookKnobs:
+    paused: bool = False
+    duplicate: int = 0
+    shuffle: bool = False
+    delay_ms: int = 0
+
+
+@dataclass
+class StripeKnobs:
+    """`card_refunds` is the first status of a card's refund: succeeded, pending or failed."""
+
+    delay_ms: int = 0
+    card_refunds: str = "succeeded"
+    faults: list[Fault] = field(default_factory=list)
+    webhooks: WebhookKnobs = field(default_factory=WebhookKnobs)
+
+
+@dataclass
+class DiscordKnobs:
+    fail_token: bool = False
+    down: bool = False
+
+
+@dataclass
+class MailKnobs:
+    down: bool = False
+    refuse: str | None = None
+
+
+@dataclass
+class S3Knobs:
+    down: bool = False
+
+
+@dataclass
+class World:
+    """One running sandbox. Knobs live in memory only: a restart is a world without trouble."""
+
+    store: Store
+    webhook_url: str | None = None
+    webhook_secret: str = STRIPE_WEBHOOK_SECRET
+    stripe_secret_key: str = STRIPE_SECRET_KEY
+    base_url: str = ""
+    clock: Callable[[], float] = time.time
+    stripe: StripeKnobs = field(default_factory=StripeKnobs)
+    discord: DiscordKnobs = field(default_factory=DiscordKnobs)
+    mail: MailKnobs = field(default_factory=MailKnobs)
+    s3: S3Knobs = field(default_factory=S3Knobs)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    wake: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    set_mail_down: Callable[[bool], None] = lambda _down: None
+
+    def take_fault(self, call: str) -> Fault | None:
+        """Use up one turn of the first fault that matches `call` ("POST /v1/refunds")."""
+        with self.lock:
+            for fault in self.stripe.faults:
+                if fnmatchcase(call, fault.match):
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self.stripe.faults.remove(fault)
+                    return fault
+        return None

@@ -1,0 +1,27 @@
+"""Every table of the shop, gathered for migrations and for relationships by name."""
+
+from storefront import outbox
+from storefront.accounts import models as accounts
+from storefront.cart import models as cart
+from storefront.catalog import models as catalog
+from storefront.delivery import models as delivery
+from storefront.ledger import models as ledger
+from storefront.licenses import models as licenses
+from storefront.notifications import models as notifications
+from storefront.orders import models as orders
+from storefront.payments import models as payments
+from storefront.wallet import models as wallet
+
+__all__ = [
+    "accounts",
+    "cart",
+    "catalog",
+    "delivery",
+    "ledger",
+    "licenses",
+    "notifications",
+    "orders",
+    "outbox",
+    "payments",
+    "wallet",
+]

@@ -1,0 +1,1 @@
+"""A customer's stored money and its top-ups."""

@@ -1,0 +1,165 @@
+"""Changes to the wallet: top-ups asked for, credited, given up; purchases; credits."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from storefront.errors import Invalid, NotFound
+from storefront.kit.ids import new_id
+from storefront.kit.money import Money, baht
+from storefront.ledger.models import AccountKind, LedgerAccount, PostingKind
+from storefront.ledger.service import Leg, post_entries
+from storefront.notifications.service import notify, queue_mail
+from storefront.wallet.models import TopUp, TopUpState
+from storefront.wallet.rules import split_spending
+
+LEAST_TOP_UP = baht(20)
+LARGEST_TOP_UP = baht(50_000)
+
+
+def request_topup(
+    session: Session, *, user_id: UUID, amount: Money, idempotency_key: str
+) -> TopUp:
+    """Write down a wished top-up. Idempotent by key: the earlier one comes back.
+
+    Raises Invalid `amount_out_of_range`, or `key_reused` for another amount under the same key.
+    """
+    if not LEAST_TOP_UP <= amount <= LARGEST_TOP_UP:
+        raise Invalid("amount_out_of_range")
+    known = session.scalar(
+        select(TopUp).where(TopUp.user_id == user_id, TopUp.idempotency_key == idempotency_key)
+    )
+    if known is not None:
+        if known.amount != amount:
+            raise Invalid("key_reused")
+        return known
+    topup = TopUp(
+        id=new_id(),
+        user_id=user_id,
+        idempotency_key=idempotency_key,
+        amount_satang=amount.satang,
+        currency=amount.currency,
+        state=TopUpState.PENDING,
+    )
+    session.add(topup)
+    session.flush()
+    return topup
+
+
+def get_topup(session: Session, topup_id: UUID, *, user_id: UUID) -> TopUp:
+    """One's own top-up. Raises NotFound."""
+    topup = session.scalar(select(TopUp).where(TopUp.id == topup_id, TopUp.user_id == user_id))
+    if topup is None:
+        raise NotFound("topup")
+    return topup
+
+
+def credit_topup(
+    session: Session, topup_id: UUID, *, gateway_payment_id: str, now: datetime
+) -> None:
+    """Credit a paid top-up to the paid pot and tell the owner. Locks the top-up row; idempotent
+    by the gateway's payment id (L5)."""
+    topup = session.scalars(select(TopUp).where(TopUp.id == topup_id).with_for_update()).one()
+    posted = post_entries(
+        session,
+        kind=PostingKind.TOPUP,
+        reference=gateway_payment_id,
+        subject_id=topup.id,
+        legs=[
+            Leg(AccountKind.GATEWAY, -topup.amount),
+            Leg(AccountKind.WALLET_PAID, topup.amount, topup.user_id),
+        ],
+    )
+    if posted is None:
+        return
+    topup.state = TopUpState.COMPLETED
+    topup.completed_at = now
+    notify(
+        session,
+        topup.user_id,
+        type="order",
+        event="topup_completed",
+        context={"amount_satang": topup.amount_satang},
+        path="/account/wallet",
+        dedupe_key=f"topup_completed:{topup.id}",
+    )
+    queue_mail(session, event="topup_completed", subject_id=topup.id)
+
+
+def close_topup(session: Session, topup_id: UUID, *, state: TopUpState) -> None:
+    """Give a pending top-up up as failed or expired; a completed one is left alone. Locks it."""
+    topup = session.scalars(select(TopUp).where(TopUp.id == topup_id).with_for_update()).one()
+    if topup.state == TopUpState.PENDING:
+        topup.state = state
+
+
+def credit_stray_payment(
+    session: Session,
+    *,
+    user_id: UUID,
+    amount: Money,
+    payment_id: UUID,
+    gateway_payment_id: str,
+    subject_id: UUID,
+    reference: str,
+) -> None:
+    """Money that came for something that is closed or paid already goes to the wallet, once, with
+    a notice and a mail. Idempotent by the gateway's payment id."""
+    posted = post_entries(
+        session,
+        kind=PostingKind.WALLET_CREDIT,
+        reference=gateway_payment_id,
+        subject_id=subject_id,
+        legs=[
+            Leg(AccountKind.GATEWAY, -amount),
+            Leg(AccountKind.WALLET_PAID, amount, user_id),
+        ],
+    )
+    if posted is None:
+        return
+    notify(
+        session,
+        user_id,
+        type="order",
+        event="payment_credited",
+        context={"amount_satang": amount.satang, "reference": reference},
+        path="/account/wallet",
+        dedupe_key=f"payment_credited:{gateway_payment_id}",
+    )
+    queue_mail(session, event="payment_credited", subject_id=payment_id)
+
+
+def pay_from_wallet(
+    session: Session, *, user_id: UUID, amount: Money, order_id: UUID
+) -> None:
+    """Book a purchase out of the wallet, bonus first. Locks the wallet's accounts; idempotent by
+    order. Raises Conflict `balance_too_low`, and the transaction must be given up then."""
+    pots = {
+        kind: balance
+        for kind, balance in session.execute(
+            select(LedgerAccount.kind, LedgerAccount.balance_satang)
+            .where(
+                LedgerAccount.user_id == user_id,
+                LedgerAccount.currency == amount.currency,
+            )
+            .order_by(LedgerAccount.id)
+            .with_for_update()
+        )
+    }
+    bonus_balance = Money(pots.get(AccountKind.WALLET_BONUS, 0), amount.currency)
+    spending = split_spending(amount, bonus_balance=bonus_balance)
+    post_entries(
+        session,
+        kind=PostingKind.PURCHASE,
+        reference=f"order:{order_id}",
+        subject_id=order_id,
+        legs=[
+            Leg(AccountKind.WALLET_BONUS, -spending.bonus, user_id),
+            Leg(AccountKind.WALLET_PAID, -spending.paid, user_id),
+            Leg(AccountKind.SALES, amount),
+        ],
+    )

@@ -1,0 +1,1 @@
+"""Tests: they mirror the tree; journeys, races, faults and benchmarks stand apart."""

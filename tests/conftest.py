@@ -1,0 +1,174 @@
+"""Fixtures: one embedded PostgreSQL and Valkey per test run, a fresh database per test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from cryptography.fernet import Fernet
+from flask import Flask
+from flask.testing import FlaskClient
+
+from storefront.accounts.models import User
+from storefront.app import create_app
+from storefront.bootstrap import Shop, boot
+from storefront.config import Settings, sqlalchemy_url
+from storefront.db import Database, connect
+from storefront.migrate import migrate
+from storefront.sandbox.services.databases import create_database, drop_database
+from storefront.sandbox.services.postgres import temporary_postgres
+from storefront.sandbox.services.valkey import temporary_valkey
+from storefront.sandbox.serve import RunningSandbox, start_sandbox
+from tests.support.factories import Factory
+from tests.support.invariants import check_invariants
+
+_names = itertools.count(1)
+FERNET_KEY = Fernet.generate_key().decode()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of this worker, with a migrated database called `template`."""
+    with temporary_postgres() as server:
+        template = create_database(server.url, "migrated")
+        engine = connect(sqlalchemy_url(template))
+        migrate(engine)
+        engine.dispose()
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """A Valkey server of this worker."""
+    with temporary_valkey() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    """The outside world of this worker."""
+    running = start_sandbox(tmp_path_factory.mktemp("sandbox"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """A database of this test alone, cloned from the migrated one."""
+    name = f"test_{os.getpid()}_{next(_names)}"
+    yield create_database(postgres_url, name, template="migrated")
+    drop_database(postgres_url, name)
+
+
+@pytest.fixture
+def settings(database_url: str, valkey_url: str, sandbox: RunningSandbox) -> Settings:
+    """Settings of a shop in its sandbox."""
+    return Settings.from_env(
+        {
+            "ENVIRONMENT": "test",
+            "PUBLIC_URL": "http://localhost",
+            "SECRET_KEY": "test-secret-key-" + "x" * 32,
+            "DATABASE_URL": database_url,
+            "REDIS_URL": valkey_url,
+            "ADMIN_DISCORD_IDS": "100000000000000001",
+            "LICENSE_PEPPER": "test-pepper-" + "x" * 32,
+            "LICENSE_ENCRYPTION_KEYS": FERNET_KEY,
+            "DISCORD_CLIENT_ID": sandbox.discord_client_id,
+            "DISCORD_CLIENT_SECRET": sandbox.discord_client_secret,
+            "DISCORD_URL": sandbox.discord_url,
+            "STRIPE_SECRET_KEY": sandbox.stripe_secret_key,
+            "STRIPE_WEBHOOK_SECRETS": sandbox.webhook_secret,
+            "STRIPE_API_URL": sandbox.stripe_url,
+            "SMTP_URL": sandbox.smtp_url,
+            "MAIL_FROM": "QR Studios <shop@example.com>",
+            "S3_ENDPOINT_URL": sandbox.s3_url,
+            "S3_BUCKET": "shop",
+            "S3_REGION": "us-east-1",
+            "S3_ACCESS_KEY_ID": sandbox.s3_access_key,
+            "S3_SECRET_ACCESS_KEY": sandbox.s3_secret_key,
+            "DISCORD_INVITE_URL": "https://discord.gg/example",
+        }
+    )
+
+
+@pytest.fixture
+def shop(settings: Settings) -> Iterator[Shop]:
+    """A booted shop. Afterwards the invariants of money, stock and keys are checked, whatever
+    the test was about."""
+    shop = boot(settings, pool_size=20)
+    yield shop
+    check_invariants(shop.database)
+    shop.database.engine.dispose()
+
+
+@pytest.fixture
+def database(shop: Shop) -> Database:
+    """The shop's database."""
+    return shop.database
+
+
+@pytest.fixture
+def make(database: Database) -> Factory:
+    """Makes rows: make.user(), make.product(), make.cart(...)."""
+    return Factory(database)
+
+
+@pytest.fixture
+def make_user(make: Factory) -> Callable[..., User]:
+    """Makes users."""
+    return make.user
+
+
+@pytest.fixture
+def make_product(make: Factory) -> Callable[..., Any]:
+    """Makes products."""
+    return make.product
+
+
+@pytest.fixture
+def app(shop: Shop) -> Flask:
+    """The web face over the shop; CSRF is on, see `client`."""
+    app = create_app(shop)
+    app.config["TESTING"] = False
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser without JavaScript that sends forms without a CSRF token: journeys and
+    tests/test_security.py keep the token."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    return app.test_client()
+
+
+@pytest.fixture
+def sign_in(make: Factory) -> Callable[[FlaskClient, User], None]:
+    """sign_in(client, user): the state after a good sign-in with Discord."""
+
+    def sign_in(client: FlaskClient, user: User) -> None:
+        token = make.sign_in_token(user)
+        with client.session_transaction() as session:
+            session["_user_id"] = token
+            session["_fresh"] = True
+
+    return sign_in
+
+
+@pytest.fixture
+def root() -> Path:
+    """The checkout."""
+    return Path(__file__).resolve().parent.parent
+
+
+
+
+@pytest.fixture
+def sandbox_at_peace(sandbox: RunningSandbox) -> Iterator[None]:
+    """Whatever a test asks of the outside world is forgotten afterwards."""
+    yield
+    requests.post(f"{sandbox.url}/control/stripe/reset", timeout=10).raise_for_status()

@@ -1,0 +1,162 @@
+"""Small believable rows for tests."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from storefront.accounts.models import Role, SignInSession, User
+from storefront.accounts.queries import hash_token
+from storefront.cart.models import Cart, CartLine
+from storefront.catalog.models import BundleItem, Category, Product, Release, Variant
+from storefront.db import Database
+from storefront.kit.ids import new_id
+from storefront.kit.money import Money
+from storefront.ledger.models import AccountKind, PostingKind
+from storefront.ledger.service import Leg, post_entries
+
+_serial = itertools.count(1)
+
+
+class Factory:
+    """Writes rows into one test database, each in a transaction of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def user(self, **values: Any) -> User:
+        """A customer with a verified e-mail."""
+        n = next(_serial)
+        user = User(
+            **{
+                "id": new_id(),
+                "discord_id": str(200_000_000_000_000_000 + n),
+                "username": f"buyer{n}",
+                "display_name": f"Buyer {n}",
+                "email": f"buyer{n}@example.com",
+                "email_verified": True,
+                "role": Role.CUSTOMER,
+                "locale": "en",
+                **values,
+            }
+        )
+        return self._save(user)
+
+    def sign_in_token(self, user: User) -> str:
+        """An open sign-in of this user; the token is what the cookie holds."""
+        token = f"token-{next(_serial)}-{user.id}"
+        self._save(
+            SignInSession(
+                token_hash=hash_token(token),
+                user_id=user.id,
+                user_agent="tests",
+                address="127.0.0.1",
+                expires_at=datetime.now(UTC) + timedelta(days=1),
+            )
+        )
+        return token
+
+    def category(self, slug: str | None = None) -> Category:
+        """A shelf."""
+        slug = slug or f"shelf-{next(_serial)}"
+        return self._save(
+            Category(id=new_id(), slug=slug, name_th=f"หมวด {slug}", name_en=f"Shelf {slug}")
+        )
+
+    def product(self, *, price: Money = Money(49_000), stock: int = -1, **values: Any) -> Product:
+        """A published product with one variant (`product.variants[0]`) and one release."""
+        n = next(_serial)
+        variant = {
+            "code": "standard",
+            "name_th": "มาตรฐาน",
+            "name_en": "Standard",
+            "slots": values.pop("slots", 2),
+            "duration_days": values.pop("duration_days", None),
+        }
+        product = Product(
+            **{
+                "id": new_id(),
+                "slug": f"qr-script-{n}",
+                "status": "published",
+                "name_th": f"สคริปต์ {n}",
+                "name_en": f"Script {n}",
+                "summary_th": "สรุป",
+                "summary_en": "Summary",
+                "description_th": "รายละเอียด",
+                "description_en": "Description",
+                "features_th": ["เร็ว"],
+                "features_en": ["Fast"],
+                "tags": ["test"],
+                "frameworks": ["esx"],
+                "dependencies": ["ox_lib"],
+                "delivery": "open_source",
+                "resource_cost_us": 10,
+                "published_at": datetime.now(UTC) - timedelta(days=3),
+                **values,
+            }
+        )
+        if product.category_id is None:
+            product.category_id = self.category().id
+        product.variants = [
+            Variant(id=new_id(), price_satang=price.satang, stock=stock, **variant)
+        ]
+        product.releases = [
+            Release(
+                id=new_id(),
+                version="1.0.0",
+                changelog_th="ออกครั้งแรก",
+                changelog_en="First release",
+                file_key=f"releases/{product.slug}/1.0.0.zip",
+                file_name=f"{product.slug}-1.0.0.zip",
+                size_bytes=1000,
+                sha256="0" * 64,
+                published_at=datetime.now(UTC) - timedelta(days=3),
+            )
+        ]
+        return self._save(product)
+
+    def bundle(self, *products: Product, price: Money = Money(99_000)) -> Product:
+        """A bundle of these products."""
+        bundle = self.product(price=price)
+        for position, product in enumerate(products):
+            self._save(
+                BundleItem(bundle_id=bundle.id, product_id=product.id, position=position)
+            )
+        return bundle
+
+    def cart(self, user: User, *lines: tuple[Product, int]) -> UUID:
+        """This user's cart with units of the first variant of each product."""
+        cart = Cart(id=new_id(), user_id=user.id)
+        cart.lines = [
+            CartLine(
+                variant_id=product.variants[0].id,
+                quantity=quantity,
+                seen_price_satang=product.variants[0].price_satang,
+            )
+            for product, quantity in lines
+        ]
+        return self._save(cart).id
+
+    def wallet(self, user: User, amount: Money) -> None:
+        """Put money into a wallet the way staff would."""
+        with self._database.transaction() as session:
+            post_entries(
+                session,
+                kind=PostingKind.ADJUSTMENT,
+                reference=f"test:{next(_serial)}:{user.id}",
+                legs=[
+                    Leg(AccountKind.ADJUSTMENTS, -amount),
+                    Leg(AccountKind.WALLET_PAID, amount, user.id),
+                ],
+            )
+
+    def _save(self, row: Any) -> Any:
+        with self._database.transaction() as session:
+            session.add(row)
+        return row
+
+
+SignIn = Callable[[Any, User], None]

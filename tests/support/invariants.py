@@ -1,0 +1,75 @@
+"""The invariants of money, stock, orders and keys, as SQL. Checked after every test."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from storefront.db import Database
+
+# Each query lists the rows that break one invariant.
+INVARIANTS = {
+    "L1 a posting sums to zero": """
+        SELECT posting_id FROM ledger_entries GROUP BY posting_id, currency
+        HAVING sum(amount_satang) <> 0""",
+    "L3 a wallet's balance is the sum of its entries": """
+        SELECT a.id FROM ledger_accounts a LEFT JOIN ledger_entries e ON e.account_id = a.id
+        WHERE a.user_id IS NOT NULL
+        GROUP BY a.id HAVING a.balance_satang <> coalesce(sum(e.amount_satang), 0)""",
+    "L4 no wallet below zero": "SELECT id FROM ledger_accounts WHERE balance_satang < 0",
+    "R1 a captured payment is booked exactly once": """
+        SELECT p.id FROM payments p
+        LEFT JOIN ledger_postings l ON l.reference = p.gateway_payment_id
+        WHERE p.state = 'succeeded' GROUP BY p.id HAVING count(l.id) <> 1""",
+    "R1 nothing is booked for a payment that was not captured": """
+        SELECT l.id FROM ledger_postings l
+        LEFT JOIN payments p ON p.gateway_payment_id = l.reference AND p.state = 'succeeded'
+        WHERE l.kind IN ('topup', 'wallet_credit') AND p.id IS NULL""",
+    "O1 a completed order that costs money has one purchase posting of its total": """
+        SELECT o.id FROM orders o
+        LEFT JOIN ledger_postings l ON l.subject_id = o.id AND l.kind = 'purchase'
+        LEFT JOIN ledger_entries e ON e.posting_id = l.id AND e.account_id IN
+            (SELECT id FROM ledger_accounts WHERE kind = 'sales')
+        WHERE o.state = 'completed' AND o.total_satang > 0
+        GROUP BY o.id HAVING count(l.id) <> 1 OR sum(e.amount_satang) <> o.total_satang""",
+    "O1 an order that is not completed has no purchase posting": """
+        SELECT o.id FROM orders o JOIN ledger_postings l
+            ON l.subject_id = o.id AND l.kind = 'purchase'
+        WHERE o.state IN ('pending', 'processing', 'cancelled', 'expired')""",
+    "O1 a completed order has a licence per unit and product": """
+        SELECT i.id FROM order_items i JOIN orders o ON o.id = i.order_id
+        LEFT JOIN licenses l ON l.order_line_id = i.id
+        WHERE o.state = 'completed' GROUP BY i.id
+        HAVING count(l.id) <> i.quantity * greatest(
+            1, (SELECT count(*) FROM bundle_items b WHERE b.bundle_id = i.product_id))""",
+    "O1 an order that is not completed has no licence": """
+        SELECT l.id FROM licenses l JOIN order_items i ON i.id = l.order_line_id
+        JOIN orders o ON o.id = i.order_id
+        WHERE o.state IN ('pending', 'processing', 'cancelled', 'expired')""",
+    "O4 the total is that of the lines": """
+        SELECT o.id FROM orders o JOIN order_items i ON i.order_id = o.id
+        GROUP BY o.id HAVING sum(i.total_satang) <> o.subtotal_satang""",
+    "S1 sold and held never pass the stock": """
+        SELECT id FROM variants WHERE stock <> -1 AND sold + held > stock""",
+    "S2 held units are those of open holds": """
+        SELECT v.id FROM variants v LEFT JOIN stock_holds h
+            ON h.variant_id = v.id AND h.state = 'held'
+        GROUP BY v.id HAVING v.held <> coalesce(sum(h.quantity), 0)""",
+    "S2 only open orders hold stock": """
+        SELECT h.order_id FROM stock_holds h JOIN orders o ON o.id = h.order_id
+        WHERE (h.state = 'held') <> (o.state IN ('pending', 'processing'))""",
+    "every state has an event that led to it": """
+        SELECT o.id FROM orders o WHERE o.state IS DISTINCT FROM (
+            SELECT e.to_state FROM order_events e WHERE e.order_id = o.id
+            ORDER BY e.id DESC LIMIT 1)""",
+}
+
+
+def check_invariants(database: Database) -> None:
+    """Raise AssertionError naming each broken invariant and its rows."""
+    broken = {}
+    with database.reading() as session:
+        for name, query in INVARIANTS.items():
+            rows = session.execute(text(query)).all()
+            if rows:
+                broken[name] = rows[:5]
+    assert not broken, broken
