@@ -29,7 +29,4 @@ def run(engine: Engine) -> None:
 
 
 # `storefront.migrate` hands its engine over; under `flask db` the app has one.
-run(
-    context.config.attributes.get("engine")
-    or current_app.extensions["shop"].database.engine
-)
+run(context.config.attributes.get("engine") or current_app.extensions["shop"].database.engine)

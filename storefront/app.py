@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, jsonify, make_response, render_template, request, url_for
+from flask import Flask, Response, g, jsonify, make_response, render_template, request, url_for
 from flask_compress import Compress
 from flask_limiter import RateLimitExceeded
-from flask_login import LoginManager, current_user
+from flask_login import AnonymousUserMixin, LoginManager, current_user
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
@@ -36,7 +36,7 @@ import storefront.overview
 import storefront.styleguide
 import storefront.wallet.views
 from storefront.accounts.queries import Visitor, find_visitor
-from storefront.assets import ROOT, init_assets
+from storefront.assets import init_assets
 from storefront.bootstrap import Shop
 from storefront.cart.guests import current_cart_owner
 from storefront.cart.queries import count_units
@@ -44,11 +44,12 @@ from storefront.errors import DomainError, Kind, Unavailable
 from storefront.hx import is_fragment, see_other
 from storefront.i18n import LanguagePrefix, current_locale, init_languages, locale_url
 from storefront.kit.money import Money
-from storefront.logs import init_request_logging
 from storefront.markup import render_markdown
 from storefront.messages import message_for
 from storefront.notifications.queries import count_unread
+from storefront.paths import ROOT
 from storefront.proxies import TrustedProxies
+from storefront.request_log import init_request_logging
 from storefront.security import init_security
 from storefront.wallet.queries import find_balance
 from storefront.web import (
@@ -56,12 +57,12 @@ from storefront.web import (
     access_of,
     authorise,
     check_every_route_declares_access,
+    header_figure,
     limiter,
-    once_per_request,
-    public,
     read,
     visitor,
 )
+from storefront.web import shop as shop_of_request
 
 LARGEST_FORM_BYTES = 256 * 1024
 GUEST_LIFETIME = timedelta(days=30)
@@ -73,9 +74,7 @@ log = structlog.get_logger()
 def create_app(shop: Shop) -> Flask:
     """Build the web face over a booted shop. Raises RuntimeError when a route declares no
     access."""
-    app = Flask(
-        "storefront", template_folder=str(ROOT / "templates"), static_folder=None
-    )
+    app = Flask("storefront", template_folder=str(ROOT / "templates"), static_folder=None)
     app.extensions["shop"] = shop
     _configure(app, shop)
     init_request_logging(app)
@@ -138,10 +137,11 @@ def _init_extensions(app: Flask, shop: Shop) -> None:
 
     logins = LoginManager(app)
     logins.session_protection = None
+    logins.user_loader(_load_visitor)
 
-    @logins.user_loader
-    def load_visitor(token: str) -> Visitor | None:
-        return find_visitor(read(), token, now=shop.clock())
+
+def _load_visitor(token: str) -> Visitor | None:
+    return find_visitor(read(), token, now=shop_of_request().clock())
 
 
 def _init_templates(app: Flask, shop: Shop) -> None:
@@ -154,9 +154,9 @@ def _init_templates(app: Flask, shop: Shop) -> None:
             "is_production": shop.settings.is_production,
         },
         locale_url=locale_url,
-        cart_count=once_per_request(_cart_count),
-        wallet_balance=once_per_request(_wallet_balance),
-        unread_count=once_per_request(_unread_count),
+        cart_count=header_figure(_cart_count, otherwise=0),
+        wallet_balance=header_figure(_wallet_balance, otherwise=None),
+        unread_count=header_figure(_unread_count, otherwise=0),
     )
 
     @app.context_processor
@@ -232,6 +232,8 @@ def _show_http_error(error: HTTPException) -> Response:
 
 def _database_is_away(error: Exception) -> Response:
     log.error("database_unavailable", error=type(error).__name__)
+    # The page that says so must not look its reader up: nobody is signed in on it.
+    g._login_user = AnonymousUserMixin()
     return _show_error(Unavailable("database_unavailable"))
 
 
@@ -259,7 +261,9 @@ def _error_response(status: int, code: str, message: str) -> Response:
 
 
 def _error_page(status: int) -> str:
-    return f"errors/{status}.html" if status in (403, 404, 413, 429, 500, 503) else "errors/error.html"
+    return (
+        f"errors/{status}.html" if status in (403, 404, 413, 429, 500, 503) else "errors/error.html"
+    )
 
 
 def _wants_json() -> bool:

@@ -13,7 +13,8 @@ import brotli
 from flask import Flask
 from whitenoise import WhiteNoise
 
-ROOT = Path(__file__).resolve().parent.parent
+from storefront.paths import ROOT
+
 STATIC = ROOT / "static"
 BUILT = ROOT / "build" / "static"
 COMPRESSED = {".css", ".js", ".svg", ".json"}

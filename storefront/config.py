@@ -14,7 +14,9 @@ from cryptography.fernet import Fernet
 ENVIRONMENTS = ("production", "demo", "test")
 DISCORD_URL = "https://discord.com"
 STRIPE_API_URL = "https://api.stripe.com"
-LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "host.docker.internal"})
+LOOPBACK_NAMES = frozenset(
+    {"localhost", "localhost.localdomain", "ip6-localhost", "host.docker.internal"}
+)
 
 
 class SettingsError(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Engine, MetaData, Uuid, create_engine, event
@@ -32,7 +32,7 @@ class Base(DeclarativeBase):
     """What every table derives from; knows nothing of Flask."""
 
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {
+    type_annotation_map: ClassVar = {
         datetime: DateTime(timezone=True),
         UUID: Uuid(),
         int: BigInteger(),

@@ -1,24 +1,19 @@
-"""Languages: Thai at the root, English under /en, and how money and dates read in each."""
+"""The language of a request: Thai at the root, English under /en."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Final, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from babel.dates import format_date, format_time
 from flask import Flask, has_request_context, request
 from flask_babel import Babel
 
-from storefront.kit.clock import in_shop_zone
-from storefront.kit.money import MINOR_UNITS, Money
+from storefront.language import DEFAULT_LOCALE, date_text, datetime_text, money_text, text_of
 
-LOCALES: Final = ("th", "en")
-DEFAULT_LOCALE: Final = "th"
 ENGLISH_PREFIX: Final = "/en"
 _ENVIRON_KEY = "shop.locale"
-_BUDDHIST_ERA = 543
 
 
 class LanguagePrefix:
@@ -66,28 +61,3 @@ def locale_url(locale: str) -> str:
     path = request.full_path.rstrip("?") if request.query_string else request.path
     root = (request.script_root or "").removesuffix(ENGLISH_PREFIX)
     return root + (ENGLISH_PREFIX if locale == "en" else "") + path
-
-
-def text_of(row: Any, name: str, locale: str) -> Any:
-    """The column of a bilingual row in a language: `name` gives name_th or name_en."""
-    return getattr(row, f"{name}_{locale}")
-
-
-def money_text(amount: Money) -> str:
-    """฿1,290 or ฿1,290.50, the same in both languages; a minus sign before the symbol."""
-    whole, rest = divmod(abs(amount.satang), MINOR_UNITS)
-    sign = "\u2212" if amount.satang < 0 else ""
-    symbol = "฿" if amount.currency == "THB" else f"{amount.currency} "
-    return f"{sign}{symbol}{whole:,}" + (f".{rest:02d}" if rest else "")
-
-
-def date_text(moment: datetime, locale: str) -> str:
-    """The day in the shop's zone: 21 พ.ย. 2569 in Thai (Buddhist era), 21 Nov 2026 in English."""
-    local = in_shop_zone(moment)
-    year = local.year + (_BUDDHIST_ERA if locale == "th" else 0)
-    return f"{format_date(local, 'd MMM', locale=locale)} {year}"
-
-
-def datetime_text(moment: datetime, locale: str) -> str:
-    """The day and the time of day in the shop's zone."""
-    return f"{date_text(moment, locale)} {format_time(in_shop_zone(moment), 'HH:mm', locale=locale)}"

@@ -5,13 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import sys
-import time
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
-
-from storefront.kit.ids import new_id
+from structlog.typing import Processor
 
 _SECRET_NAMES = re.compile(r"key|token|secret|password|authorization|cookie|signature|code$", re.I)
 _LICENSE_KEY = re.compile(r"\b([0-9A-Z]{4})(?:-[0-9A-Z]{4}){3}\b", re.I)
@@ -20,7 +17,7 @@ _URL_PASSWORD = re.compile(r"(://[^:/\s]*):[^@/\s]+@")
 
 def init_logging() -> None:
     """Send everything, the libraries' records too, as JSON lines to standard error."""
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -50,29 +47,3 @@ def hide_secrets(_logger: Any, _method: str, event: Any) -> Any:
         elif isinstance(value, str):
             event[name] = _URL_PASSWORD.sub(r"\1:***@", _LICENSE_KEY.sub(r"\1-****", value))
     return event
-
-
-def init_request_logging(app: Flask) -> None:
-    """Give each request an id, return it in X-Request-Id, and log one line when it is done."""
-    log = structlog.get_logger()
-
-    @app.before_request
-    def begin() -> None:
-        g.request_id = str(new_id())
-        g.began = time.perf_counter()
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
-
-    @app.after_request
-    def end(response: Response) -> Response:
-        if "request_id" not in g:
-            return response
-        response.headers["X-Request-Id"] = g.request_id
-        log.info(
-            "request",
-            method=request.method,
-            path=request.path,
-            status=response.status_code,
-            milliseconds=round((time.perf_counter() - g.began) * 1000, 1),
-        )
-        return response

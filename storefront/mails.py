@@ -18,10 +18,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from storefront.accounts.models import User
-from storefront.assets import ROOT
 from storefront.config import Settings
-from storefront.i18n import date_text, datetime_text, money_text, text_of
+from storefront.language import date_text, datetime_text, money_text, text_of
 from storefront.orders.models import Order
+from storefront.paths import ROOT
 from storefront.payments.models import Payment
 from storefront.providers.mail import Mail
 from storefront.wallet.models import TopUp

@@ -12,8 +12,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
 from storefront import tables
-from storefront.assets import ROOT
 from storefront.db import Base
+from storefront.paths import ROOT
 
 __all__ = ["find_drift", "migrate", "tables"]
 

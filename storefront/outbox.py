@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, String, func, select, text, update
+from sqlalchemy import CheckConstraint, Index, String, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -145,13 +145,15 @@ def fail_message(session: Session, claim: Claim, error: str) -> bool:
 
 def purge_finished(session: Session, *, older_than: timedelta) -> int:
     """Delete messages done for longer than `older_than`; dead ones stay for people to look at."""
-    gone = session.execute(
-        OutboxMessage.__table__.delete().where(  # type: ignore[attr-defined]
+    gone = session.scalars(
+        delete(OutboxMessage)
+        .where(
             OutboxMessage.state == MessageState.DONE,
             OutboxMessage.finished_at < func.now() - older_than,
         )
+        .returning(OutboxMessage.id)
     )
-    return int(gone.rowcount)
+    return len(gone.all())
 
 
 def _claim(session: Session, candidates: Any) -> Claim | None:

@@ -9,7 +9,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from storefront.assets import ROOT
+from storefront.paths import ROOT
 
 THAI = ROOT / "storefront" / "translations" / "th" / "LC_MESSAGES" / "messages.po"
 _METHODS = [("templates/**", "jinja2"), ("storefront/**.py", "python"), ("admin/**.py", "python")]

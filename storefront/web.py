@@ -11,6 +11,8 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from storefront.accounts.queries import Visitor
@@ -20,6 +22,7 @@ from storefront.db import Base
 from storefront.errors import DomainError, Kind
 
 V = TypeVar("V", bound=Callable[..., Any])
+T = TypeVar("T")
 
 limiter: Final = Limiter(
     key_func=get_remote_address,
@@ -116,16 +119,20 @@ def visitor() -> Visitor:
     return cast("Visitor", current_user._get_current_object())
 
 
-def once_per_request(compute: Callable[[], V]) -> Callable[[], V]:
-    """Cache a template figure for the rest of the request."""
-    name = f"_once_{compute.__name__}"
+def header_figure(compute: Callable[[], T], *, otherwise: T) -> Callable[[], T]:
+    """A figure of the page header: computed once per request, and `otherwise` while the database
+    is away, because the page that says so has a header too."""
+    name = f"_figure_{compute.__name__}"
 
-    def cached() -> V:
+    def figure() -> T:
         if not hasattr(g, name):
-            setattr(g, name, compute())
-        return cast("V", getattr(g, name))
+            try:
+                setattr(g, name, compute())
+            except (OperationalError, PoolTimeout):
+                setattr(g, name, otherwise)
+        return cast("T", getattr(g, name))
 
-    return cached
+    return figure
 
 
 def _declare(view: V, access: Access) -> V:

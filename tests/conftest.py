@@ -165,8 +165,6 @@ def root() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
-
-
 @pytest.fixture
 def sandbox_at_peace(sandbox: RunningSandbox) -> Iterator[None]:
     """Whatever a test asks of the outside world is forgotten afterwards."""

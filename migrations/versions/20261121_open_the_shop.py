@@ -81,9 +81,7 @@ def upgrade() -> None:
             name=op.f("ck_ledger_postings_kind"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_postings")),
-        sa.UniqueConstraint(
-            "kind", "reference", name=op.f("uq_ledger_postings_kind_reference")
-        ),
+        sa.UniqueConstraint("kind", "reference", name=op.f("uq_ledger_postings_kind_reference")),
     )
     op.create_index(
         op.f("ix_ledger_postings_subject_id"),
@@ -114,9 +112,7 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_error", sa.String(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.CheckConstraint(
-            "state IN ('pending', 'done', 'dead')", name=op.f("ck_outbox_state")
-        ),
+        sa.CheckConstraint("state IN ('pending', 'done', 'dead')", name=op.f("ck_outbox_state")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sa.UniqueConstraint("dedupe_key", name=op.f("uq_outbox_dedupe_key")),
     )
@@ -186,9 +182,7 @@ def upgrade() -> None:
             name=op.f("ck_webhook_events_state"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_events")),
-        sa.UniqueConstraint(
-            "source", "event_id", name=op.f("uq_webhook_events_source_event_id")
-        ),
+        sa.UniqueConstraint("source", "event_id", name=op.f("uq_webhook_events_source_event_id")),
     )
     op.create_table(
         "audit_entries",
@@ -204,9 +198,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["actor_id"], ["users.id"], name=op.f("fk_audit_entries_actor_id")
-        ),
+        sa.ForeignKeyConstraint(["actor_id"], ["users.id"], name=op.f("fk_audit_entries_actor_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_entries")),
     )
     op.create_index(
@@ -256,12 +248,8 @@ def upgrade() -> None:
             "(user_id IS NULL) = (balance_satang IS NULL)",
             name=op.f("ck_ledger_accounts_cached_balance"),
         ),
-        sa.CheckConstraint(
-            "balance_satang >= 0", name=op.f("ck_ledger_accounts_not_below_zero")
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_ledger_accounts_user_id")
-        ),
+        sa.CheckConstraint("balance_satang >= 0", name=op.f("ck_ledger_accounts_not_below_zero")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_ledger_accounts_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_accounts")),
         sa.UniqueConstraint(
             "kind",
@@ -300,9 +288,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
         sa.UniqueConstraint("dedupe_key", name=op.f("uq_notifications_dedupe_key")),
     )
-    op.create_index(
-        "ix_notifications_user", "notifications", ["user_id", "id"], unique=False
-    )
+    op.create_index("ix_notifications_user", "notifications", ["user_id", "id"], unique=False)
     op.create_table(
         "orders",
         sa.Column(
@@ -343,9 +329,7 @@ def upgrade() -> None:
             "total_satang = subtotal_satang - discount_satang AND total_satang >= 0 AND discount_satang >= 0",
             name=op.f("ck_orders_total"),
         ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_orders_user_id")
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_orders_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
         sa.UniqueConstraint("number", name=op.f("uq_orders_number")),
         sa.UniqueConstraint(
@@ -377,9 +361,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("paid_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.CheckConstraint(
-            "purpose IN ('order', 'topup')", name=op.f("ck_payments_purpose")
-        ),
+        sa.CheckConstraint("purpose IN ('order', 'topup')", name=op.f("ck_payments_purpose")),
         sa.CheckConstraint(
             "state <> 'succeeded' OR (gateway_payment_id IS NOT NULL AND paid_at IS NOT NULL)",
             name=op.f("ck_payments_paid"),
@@ -389,20 +371,12 @@ def upgrade() -> None:
             name=op.f("ck_payments_state"),
         ),
         sa.CheckConstraint("amount_satang > 0", name=op.f("ck_payments_amount")),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_payments_user_id")
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_payments_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
-        sa.UniqueConstraint(
-            "gateway_payment_id", name=op.f("uq_payments_gateway_payment_id")
-        ),
-        sa.UniqueConstraint(
-            "gateway_session_id", name=op.f("uq_payments_gateway_session_id")
-        ),
+        sa.UniqueConstraint("gateway_payment_id", name=op.f("uq_payments_gateway_payment_id")),
+        sa.UniqueConstraint("gateway_session_id", name=op.f("uq_payments_gateway_session_id")),
     )
-    op.create_index(
-        "ix_payments_subject", "payments", ["purpose", "subject_id"], unique=False
-    )
+    op.create_index("ix_payments_subject", "payments", ["purpose", "subject_id"], unique=False)
     op.create_index(
         "ix_payments_unsettled",
         "payments",
@@ -428,17 +402,11 @@ def upgrade() -> None:
         sa.Column("summary_en", sa.String(length=300), nullable=False),
         sa.Column("description_th", sa.String(), nullable=False),
         sa.Column("description_en", sa.String(), nullable=False),
-        sa.Column(
-            "features_th", postgresql.JSONB(astext_type=sa.Text()), nullable=False
-        ),
-        sa.Column(
-            "features_en", postgresql.JSONB(astext_type=sa.Text()), nullable=False
-        ),
+        sa.Column("features_th", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("features_en", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("tags", postgresql.ARRAY(sa.String(length=40)), nullable=False),
         sa.Column("frameworks", postgresql.ARRAY(sa.String(length=20)), nullable=False),
-        sa.Column(
-            "dependencies", postgresql.ARRAY(sa.String(length=60)), nullable=False
-        ),
+        sa.Column("dependencies", postgresql.ARRAY(sa.String(length=60)), nullable=False),
         sa.Column("delivery", sa.String(length=16), nullable=False),
         sa.Column("resource_cost_us", sa.BigInteger(), nullable=False),
         sa.Column("docs_url", sa.String(length=300), nullable=True),
@@ -462,16 +430,12 @@ def upgrade() -> None:
             "delivery IN ('open_source', 'protected')",
             name=op.f("ck_products_delivery"),
         ),
-        sa.CheckConstraint(
-            "slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name=op.f("ck_products_slug")
-        ),
+        sa.CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name=op.f("ck_products_slug")),
         sa.CheckConstraint(
             "status IN ('draft', 'published', 'coming_soon', 'archived')",
             name=op.f("ck_products_status"),
         ),
-        sa.CheckConstraint(
-            "resource_cost_us >= 0", name=op.f("ck_products_resource_cost")
-        ),
+        sa.CheckConstraint("resource_cost_us >= 0", name=op.f("ck_products_resource_cost")),
         sa.CheckConstraint("sold_count >= 0", name=op.f("ck_products_sold_count")),
         sa.ForeignKeyConstraint(
             ["category_id"], ["categories.id"], name=op.f("fk_products_category_id")
@@ -479,9 +443,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_products")),
         sa.UniqueConstraint("slug", name=op.f("uq_products_slug")),
     )
-    op.create_index(
-        "ix_products_category_id", "products", ["category_id"], unique=False
-    )
+    op.create_index("ix_products_category_id", "products", ["category_id"], unique=False)
     op.create_index(
         "ix_products_newest",
         "products",
@@ -513,9 +475,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_sessions")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_sign_in_sessions_token_hash")),
     )
-    op.create_index(
-        "ix_sign_in_sessions_user_id", "sign_in_sessions", ["user_id"], unique=False
-    )
+    op.create_index("ix_sign_in_sessions_user_id", "sign_in_sessions", ["user_id"], unique=False)
     op.create_table(
         "topups",
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -536,9 +496,7 @@ def upgrade() -> None:
             name=op.f("ck_topups_state"),
         ),
         sa.CheckConstraint("amount_satang > 0", name=op.f("ck_topups_amount")),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_topups_user_id")
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_topups_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_topups")),
         sa.UniqueConstraint(
             "user_id", "idempotency_key", name=op.f("uq_topups_user_id_idempotency_key")
@@ -550,18 +508,14 @@ def upgrade() -> None:
         sa.Column("bundle_id", sa.Uuid(), nullable=False),
         sa.Column("product_id", sa.Uuid(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint(
-            "bundle_id <> product_id", name=op.f("ck_bundle_items_not_itself")
-        ),
+        sa.CheckConstraint("bundle_id <> product_id", name=op.f("ck_bundle_items_not_itself")),
         sa.ForeignKeyConstraint(
             ["bundle_id"], ["products.id"], name=op.f("fk_bundle_items_bundle_id")
         ),
         sa.ForeignKeyConstraint(
             ["product_id"], ["products.id"], name=op.f("fk_bundle_items_product_id")
         ),
-        sa.PrimaryKeyConstraint(
-            "bundle_id", "product_id", name=op.f("pk_bundle_items")
-        ),
+        sa.PrimaryKeyConstraint("bundle_id", "product_id", name=op.f("pk_bundle_items")),
     )
     op.create_table(
         "ledger_entries",
@@ -609,14 +563,10 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["order_id"], ["orders.id"], name=op.f("fk_order_events_order_id")
-        ),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_events_order_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order_events")),
     )
-    op.create_index(
-        "ix_order_events_order_id", "order_events", ["order_id"], unique=False
-    )
+    op.create_index("ix_order_events_order_id", "order_events", ["order_id"], unique=False)
     op.create_table(
         "releases",
         sa.Column("product_id", sa.Uuid(), nullable=False),
@@ -631,20 +581,14 @@ def upgrade() -> None:
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("yanked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.CheckConstraint(
-            "channel IN ('stable', 'beta')", name=op.f("ck_releases_channel")
-        ),
-        sa.CheckConstraint(
-            "sha256 ~ '^[0-9a-f]{64}$'", name=op.f("ck_releases_sha256")
-        ),
+        sa.CheckConstraint("channel IN ('stable', 'beta')", name=op.f("ck_releases_channel")),
+        sa.CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name=op.f("ck_releases_sha256")),
         sa.CheckConstraint("size_bytes > 0", name=op.f("ck_releases_size")),
         sa.ForeignKeyConstraint(
             ["product_id"], ["products.id"], name=op.f("fk_releases_product_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_releases")),
-        sa.UniqueConstraint(
-            "product_id", "version", name=op.f("uq_releases_product_id_version")
-        ),
+        sa.UniqueConstraint("product_id", "version", name=op.f("uq_releases_product_id_version")),
     )
     op.create_table(
         "variants",
@@ -681,9 +625,7 @@ def upgrade() -> None:
             ["product_id"], ["products.id"], name=op.f("fk_variants_product_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_variants")),
-        sa.UniqueConstraint(
-            "product_id", "code", name=op.f("uq_variants_product_id_code")
-        ),
+        sa.UniqueConstraint("product_id", "code", name=op.f("uq_variants_product_id_code")),
     )
     op.create_table(
         "cart_lines",
@@ -697,9 +639,7 @@ def upgrade() -> None:
             server_default=sa.text("now()"),
             nullable=False,
         ),
-        sa.CheckConstraint(
-            "quantity BETWEEN 1 AND 10", name=op.f("ck_cart_lines_quantity")
-        ),
+        sa.CheckConstraint("quantity BETWEEN 1 AND 10", name=op.f("ck_cart_lines_quantity")),
         sa.ForeignKeyConstraint(
             ["cart_id"],
             ["carts.id"],
@@ -732,12 +672,8 @@ def upgrade() -> None:
             "total_satang = unit_price_satang * quantity",
             name=op.f("ck_order_items_total"),
         ),
-        sa.CheckConstraint(
-            "unit_price_satang >= 0", name=op.f("ck_order_items_unit_price")
-        ),
-        sa.ForeignKeyConstraint(
-            ["order_id"], ["orders.id"], name=op.f("fk_order_items_order_id")
-        ),
+        sa.CheckConstraint("unit_price_satang >= 0", name=op.f("ck_order_items_unit_price")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_items_order_id")),
         sa.ForeignKeyConstraint(
             ["product_id"], ["products.id"], name=op.f("fk_order_items_product_id")
         ),
@@ -797,9 +733,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["product_id"], ["products.id"], name=op.f("fk_licenses_product_id")
         ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_licenses_user_id")
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_licenses_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_licenses")),
         sa.UniqueConstraint("key_hash", name=op.f("uq_licenses_key_hash")),
         sa.UniqueConstraint(
@@ -829,14 +763,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["release_id"], ["releases.id"], name=op.f("fk_downloads_release_id")
         ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_downloads_user_id")
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_downloads_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_downloads")),
     )
-    op.create_index(
-        "ix_downloads_license_id", "downloads", ["license_id"], unique=False
-    )
+    op.create_index("ix_downloads_license_id", "downloads", ["license_id"], unique=False)
     op.execute(LEDGER_TRIGGERS)
 
 

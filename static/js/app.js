@@ -7,6 +7,7 @@ root.dataset.js = "";
 
 const SECONDS_PER_YEAR = 31536000;
 const TOAST_MS = 6000;
+const DOWNLOAD_MS = 2500;
 
 /* ---- theme: the cookie lets the server draw the right one at once -------------------------- */
 
@@ -78,16 +79,24 @@ document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (!button?.classList.contains("button") || event.target.matches("[hx-get], [hx-post]")) return;
   // After this turn, so that the button's own name and value still travel with the form.
-  setTimeout(() => { if (!event.defaultPrevented) { button.setAttribute("aria-busy", "true"); button.disabled = true; } });
+  setTimeout(() => {
+    if (event.defaultPrevented) return;
+    button.setAttribute("aria-busy", "true");
+    button.disabled = true;
+    // A download leaves the page where it is: the button comes back.
+    if (event.target.matches("[data-download]")) setTimeout(() => release(button), DOWNLOAD_MS);
+  });
 });
+
+function release(button) {
+  button.removeAttribute("aria-busy");
+  button.disabled = false;
+}
 
 // Coming back with the Back button must not show a form that is still "busy".
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
-  for (const button of document.querySelectorAll("button[aria-busy]")) {
-    button.removeAttribute("aria-busy");
-    button.disabled = false;
-  }
+  document.querySelectorAll("button[aria-busy]").forEach(release);
 });
 
 document.addEventListener("change", (event) => {

@@ -77,9 +77,7 @@ def open_session(
     return token
 
 
-def revoke_session(
-    session: Session, session_id: UUID, *, user_id: UUID, now: datetime
-) -> None:
+def revoke_session(session: Session, session_id: UUID, *, user_id: UUID, now: datetime) -> None:
     """End one of this person's sign-ins; idempotent. Raises NotFound for anybody else's."""
     known = session.scalar(
         update(SignInSession)

@@ -45,9 +45,7 @@ def begin_discord() -> Response:
     session[_CHALLENGE] = {
         "state": challenge.state,
         "verifier": challenge.verifier,
-        "next": safe_next_path(
-            request.form.get("next"), fallback=url_for("catalog.home")
-        ),
+        "next": safe_next_path(request.form.get("next"), fallback=url_for("catalog.home")),
         "at": int(time.time()),
     }
     return see_other(challenge.url)

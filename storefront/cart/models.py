@@ -39,9 +39,7 @@ class CartLine(Base):
     change can be named."""
 
     __tablename__ = "cart_lines"
-    __table_args__ = (
-        CheckConstraint(f"quantity BETWEEN 1 AND {MAX_QUANTITY}", name="quantity"),
-    )
+    __table_args__ = (CheckConstraint(f"quantity BETWEEN 1 AND {MAX_QUANTITY}", name="quantity"),)
 
     cart_id: Mapped[UUID] = mapped_column(
         ForeignKey("carts.id", ondelete="CASCADE"), primary_key=True

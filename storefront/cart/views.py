@@ -15,8 +15,9 @@ from storefront.cart.queries import VariantName, find_cart, find_variant_name
 from storefront.cart.rules import CartOwner
 from storefront.errors import NotFound
 from storefront.hx import is_fragment, render, see_other
-from storefront.i18n import current_locale, text_of
+from storefront.i18n import current_locale
 from storefront.kit.ids import parse_id
+from storefront.language import text_of
 from storefront.web import limiter, public, read, shop
 
 bp = Blueprint("cart", __name__)

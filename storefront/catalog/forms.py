@@ -10,6 +10,7 @@ from storefront.catalog.listing import DELIVERIES, FRAMEWORKS, Filters, Sort
 from storefront.catalog.search import clean_phrase
 
 SWITCHES: Final = ("on_sale", "in_stock")
+DEFAULT_SORT: Final = Sort.RELEVANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class ListRequest:
             "delivery": filters.delivery or "",
             "on_sale": "1" if filters.on_sale else "",
             "in_stock": "1" if filters.in_stock else "",
-            "sort": "" if self.sort is default_sort(filters) else self.sort.value,
+            "sort": "" if self.sort is DEFAULT_SORT else self.sort.value,
         }
         return {name: value for name, value in {**current, **changes}.items() if value}
 
@@ -45,17 +46,7 @@ def read_list_request(arguments: Mapping[str, str]) -> ListRequest:
         delivery=_one_of(arguments.get("delivery"), DELIVERIES),
         **{name: arguments.get(name) == "1" for name in SWITCHES},
     )
-    return ListRequest(filters, _sort(arguments.get("sort"), filters), arguments.get("cursor"))
-
-
-def default_sort(filters: Filters) -> Sort:
-    """Best matches when there is a phrase, the newest products otherwise."""
-    return Sort.RELEVANCE if filters.phrase else Sort.NEWEST
-
-
-def sort_choices(filters: Filters) -> tuple[Sort, ...]:
-    """The orders that make sense: relevance needs a phrase."""
-    return tuple(sort for sort in Sort if filters.phrase or sort is not Sort.RELEVANCE)
+    return ListRequest(filters, _sort(arguments.get("sort")), arguments.get("cursor"))
 
 
 def without_filters(request: ListRequest) -> ListRequest:
@@ -63,9 +54,9 @@ def without_filters(request: ListRequest) -> ListRequest:
     return replace(request, filters=Filters(phrase=request.filters.phrase), cursor=None)
 
 
-def _sort(text: str | None, filters: Filters) -> Sort:
-    known = {sort.value: sort for sort in sort_choices(filters)}
-    return known.get(text or "", default_sort(filters))
+def _sort(text: str | None) -> Sort:
+    known = {sort.value: sort for sort in Sort}
+    return known.get(text or "", DEFAULT_SORT)
 
 
 def _one_of(text: str | None, known: tuple[str, ...]) -> str | None:

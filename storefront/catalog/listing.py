@@ -10,7 +10,17 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Subquery, func, literal, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Subquery,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import LateralFromClause
 
@@ -141,7 +151,8 @@ def _order(
     """The number a list is ordered by and whether it falls; products without a price come last."""
     match sort:
         case Sort.RELEVANCE:
-            return relevance(words) * _RANK_STEP + Product.sold_count, True
+            rank = relevance(words) if words else _standing()
+            return cast(rank, BigInteger) * _RANK_STEP + Product.sold_count, True
         case Sort.POPULAR:
             return Product.sold_count.expression, True
         case Sort.PRICE_ASC:
@@ -150,6 +161,11 @@ def _order(
             return func.coalesce(offer.c.price, -1), True
         case Sort.NEWEST:
             return Product.published_at.expression, True
+
+
+def _standing() -> ColumnElement[int]:
+    """Without a phrase the shop's own choice comes first, and what cannot be bought yet last."""
+    return case((Product.status == ProductStatus.COMING_SOON, 0), (Product.featured, 2), else_=1)
 
 
 def _after(cursor: str | None, sort: Sort) -> tuple[Any, UUID] | None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
-from flask import Blueprint, Response, make_response, request
+from flask import Blueprint, Response, make_response, request, url_for
 
 from storefront.catalog import queries
-from storefront.catalog.forms import read_list_request, sort_choices, without_filters
-from storefront.catalog.listing import DELIVERIES, FRAMEWORKS, list_products
+from storefront.catalog.forms import DEFAULT_SORT, read_list_request, without_filters
+from storefront.catalog.listing import DELIVERIES, FRAMEWORKS, Sort, list_products
 from storefront.catalog.search import clean_phrase
 from storefront.errors import NotFound
-from storefront.hx import render
+from storefront.hx import is_fragment, render
 from storefront.kit.ids import parse_id
 from storefront.web import public, read, shop
 
@@ -52,18 +52,25 @@ def products() -> Response:
     )
     grows = request.headers.get("HX-Target", "").endswith("#more") and wanted.cursor
     shelves = queries.list_shelves(session)
-    return render(
+    response = render(
         "storefront/catalog/products.html",
         partial="storefront/catalog/_more.html" if grows else "storefront/catalog/_results.html",
         shown=shown,
         wanted=wanted,
         cleared=without_filters(wanted),
-        sorts=sort_choices(wanted.filters),
+        sorts=tuple(Sort),
+        default_sort=DEFAULT_SORT,
         frameworks=FRAMEWORKS,
         deliveries=DELIVERIES,
         shelves=[shelf for shelf in shelves if shelf.products],
         shelf=next((one for one in shelves if one.slug == wanted.filters.category), None),
+        is_fragment=is_fragment(),
     )
+    if is_fragment() and not grows:
+        # The address a person would share, without the empty fields of the form.
+        arguments: dict[str, Any] = dict(wanted.query())
+        response.headers["HX-Push-Url"] = url_for("catalog.products", **arguments)
+    return response
 
 
 @bp.get("/products/<slug>")

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from storefront.accounts.models import User
 from storefront.bootstrap import Shop
-from storefront.checkout.rules import PAYMENT_LIFETIME
 from storefront.checkout import service
+from storefront.checkout.rules import PAYMENT_LIFETIME
 from storefront.checkout.service import Wish, close_order, start_order_payment
 from storefront.checkout.settlement import Settling, fail_attempt, give_up, settle
 from storefront.errors import Conflict
@@ -28,6 +28,7 @@ from storefront.providers.payments import (
 )
 from storefront.wallet.models import TopUpState
 from storefront.wallet.service import request_topup
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -148,9 +149,7 @@ def cancel_order(shop: Shop, order_id: UUID, *, user_id: UUID) -> None:
             close_order(session, order_id, OrderAction.CANCEL, actor=f"user:{user_id}", now=now)
             return
     session_id = payment.gateway_session_id or _open_session(shop, payment.id).session_id
-    _settle(
-        shop, payment.id, shop.gateway.expire_session(session_id), closing=OrderAction.CANCEL
-    )
+    _settle(shop, payment.id, shop.gateway.expire_session(session_id), closing=OrderAction.CANCEL)
     with shop.database.reading() as reader:
         state = reader.scalars(select(Order.state).where(Order.id == order_id)).one()
     if state != OrderState.CANCELLED:

@@ -57,7 +57,9 @@ class Quote:
 
 def hash_request(*, method: PaymentMethod, expected_total: Money) -> str:
     """What two requests with one idempotency key must have in common (O3)."""
-    return sha256(f"{method}:{expected_total.satang}:{expected_total.currency}".encode()).hexdigest()
+    return sha256(
+        f"{method}:{expected_total.satang}:{expected_total.currency}".encode()
+    ).hexdigest()
 
 
 def grants_of(

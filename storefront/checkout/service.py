@@ -77,9 +77,7 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
     """
     cart_id = session.scalar(select(Cart.id).where(Cart.user_id == wish.user_id).with_for_update())
     request_hash = hash_request(method=wish.method, expected_total=wish.expected_total)
-    known = find_order_by_key(
-        session, user_id=wish.user_id, idempotency_key=wish.idempotency_key
-    )
+    known = find_order_by_key(session, user_id=wish.user_id, idempotency_key=wish.idempotency_key)
     if known is not None:
         if known.request_hash != request_hash:
             raise Invalid("key_reused")
@@ -101,9 +99,7 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
             expires_at=now + PAYMENT_LIFETIME,
         ),
     )
-    hold_stock(
-        session, {line.variant_id: line.quantity for line in quote.lines}, order_id=order.id
-    )
+    hold_stock(session, {line.variant_id: line.quantity for line in quote.lines}, order_id=order.id)
     # The variants are locked now. A price that moved since the quote must not be charged.
     if quote_cart(session, wish.user_id) != quote:
         raise Conflict("total_changed")

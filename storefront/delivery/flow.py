@@ -34,9 +34,7 @@ def create_download_link(
         raise NotFound("file")
     with shop.database.transaction() as session:
         session.add(
-            Download(
-                license_id=license_id, release_id=release_id, user_id=user_id, address=address
-            )
+            Download(license_id=license_id, release_id=release_id, user_id=user_id, address=address)
         )
     return shop.files.signed_link(
         release.file_key, file_name=release.file_name, lifetime=LINK_LIFETIME

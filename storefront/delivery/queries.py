@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from storefront.catalog.models import Product, Release
@@ -164,7 +165,7 @@ def _last_versions(session: Session, license_ids: Sequence[UUID]) -> dict[UUID, 
         return {}
     rows = session.execute(
         select(Release.product_id, Release.version)
-        .distinct(Release.product_id)
+        .ext(distinct_on(Release.product_id))
         .join(Download, Download.release_id == Release.id)
         .where(Download.license_id.in_(license_ids))
         .order_by(Release.product_id, Release.published_at.desc())

@@ -1,4 +1,4 @@
-"""Identifiers and secrets. Row ids are UUIDv7: unguessable enough, and in time order for indexes."""
+"""Identifiers and secrets. Row ids are UUIDv7: unguessable enough, in time order for indexes."""
 
 from __future__ import annotations
 

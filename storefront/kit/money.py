@@ -76,9 +76,7 @@ class Money:
         sign = -1 if self.satang < 0 else 1
         amount = abs(self.satang)
         shares = [amount * weight // total for weight in weights]
-        by_fraction = sorted(
-            range(len(weights)), key=lambda i: (-(amount * weights[i] % total), i)
-        )
+        by_fraction = sorted(range(len(weights)), key=lambda i: (-(amount * weights[i] % total), i))
         for index in by_fraction[: amount - sum(shares)]:
             shares[index] += 1
         return [Money(sign * share, self.currency) for share in shares]

@@ -52,7 +52,7 @@ def post_entries(
     currency = legs[0].amount.currency
     if total_of((leg.amount for leg in legs), currency):
         raise ValueError("a posting must sum to zero")
-    posting_id = session.scalar(
+    posting_id: UUID | None = session.scalar(
         insert(LedgerPosting)
         .values(id=new_id(), kind=kind, reference=reference, subject_id=subject_id)
         .on_conflict_do_nothing(index_elements=["kind", "reference"])

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from storefront.catalog.models import Product, Release
@@ -144,7 +145,7 @@ def _latest_releases(
         return {}
     rows = session.execute(
         select(Release.product_id, Release.version)
-        .distinct(Release.product_id)
+        .ext(distinct_on(Release.product_id))
         .where(
             Release.product_id.in_(wanted),
             Release.published_at <= now,

@@ -67,9 +67,7 @@ def issue_licenses(
 def reveal_key(session: Session, license_id: UUID, *, user_id: UUID, vault: KeyVault) -> str:
     """The whole key, for its owner. Raises NotFound for anybody else's licence."""
     encrypted = session.scalar(
-        select(License.key_encrypted).where(
-            License.id == license_id, License.user_id == user_id
-        )
+        select(License.key_encrypted).where(License.id == license_id, License.user_id == user_id)
     )
     if encrypted is None:
         raise NotFound("license")

@@ -59,9 +59,7 @@ def record_sent_mail(
     """Remember that the mail server took this mail."""
     session.execute(
         insert(SentMail)
-        .values(
-            dedupe_key=dedupe_key, recipient=recipient, event=event, message_id=message_id
-        )
+        .values(dedupe_key=dedupe_key, recipient=recipient, event=event, message_id=message_id)
         .on_conflict_do_nothing(index_elements=["dedupe_key"])
     )
 

@@ -11,7 +11,7 @@ from flask import request
 from flask_babel import gettext as _
 
 from storefront.accounts.rules import safe_next_path
-from storefront.i18n import money_text
+from storefront.language import money_text
 from storefront.kit.money import Money
 from storefront.notifications.queries import NoticeRow
 

@@ -11,7 +11,8 @@ from flask import Blueprint, Response, request, url_for
 from flask_babel import gettext as _
 
 from storefront.hx import render, see_other
-from storefront.i18n import current_locale, date_text
+from storefront.i18n import current_locale
+from storefront.language import date_text
 from storefront.kit.clock import in_shop_zone
 from storefront.notifications import queries, service
 from storefront.notifications.texts import Notice, in_words

@@ -149,9 +149,7 @@ def receive_event(session: Session, *, source: str, event: GatewayEvent) -> bool
     )
     if stored is None:
         return False
-    enqueue(
-        session, APPLY_WEBHOOK, {"webhook_id": str(stored)}, dedupe_key=f"webhook:{stored}"
-    )
+    enqueue(session, APPLY_WEBHOOK, {"webhook_id": str(stored)}, dedupe_key=f"webhook:{stored}")
     return True
 
 

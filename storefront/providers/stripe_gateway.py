@@ -181,5 +181,3 @@ def _read_event(payload: bytes) -> GatewayEvent:
     if not isinstance(event_id, str) or not isinstance(event_type, str):
         raise BadSignature("not an event")
     return GatewayEvent(event_id=event_id[:200], event_type=event_type[:100], payload=event)
-
-

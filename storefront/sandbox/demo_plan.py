@@ -49,8 +49,8 @@ class Service(Protocol):
 
 @dataclass(frozen=True)
 class Step:
-    """A preparation that ends by itself. It is left out when `version` is that of its last run:
-    starting Python to find nothing to do costs more than a second."""
+    """A preparation (migrate, seed) that ends by itself. It is left out when `version` is that of
+    its last run: starting Python to find nothing to do costs more than a second."""
 
     argv: tuple[str, ...]
     version: str
@@ -61,8 +61,7 @@ class Plan:
     """Command lines, in the order they start. `shop` has web, worker and scheduler."""
 
     sandbox: tuple[str, ...]
-    migrate: Step
-    seed: Step
+    prepare: Step
     shop: Mapping[str, tuple[str, ...]]
 
 
@@ -115,13 +114,14 @@ def shop_plan(folder: Path, ports: Ports, kept: Secrets) -> Plan:
             *("--s3-port", str(ports.s3), "--webhook-url", f"{ports.url}{STRIPE_WEBHOOK_PATH}"),
             *("--webhook-secret", kept.stripe_webhook_secret),
         ),
-        migrate=Step(
-            argv=(*python, "storefront.cli", "migrate"),
-            version=_fingerprint(ROOT / "migrations"),
-        ),
-        seed=Step(
-            argv=(*python, "storefront.sandbox.seed", "--write-summary", str(summary_path(folder))),
-            version=_fingerprint(ROOT / "storefront" / "sandbox" / "seed"),
+        prepare=Step(
+            (
+                *python,
+                "storefront.sandbox.demo_prepare",
+                "--write-summary",
+                str(summary_path(folder)),
+            ),
+            version=_fingerprint(ROOT / "migrations", ROOT / "storefront" / "sandbox" / "seed"),
         ),
         shop={
             "web": (
@@ -139,9 +139,9 @@ def summary_path(folder: Path) -> Path:
     return folder / "summary.json"
 
 
-def _fingerprint(source: Path) -> str:
+def _fingerprint(*sources: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(source.rglob("*")):
+    for path in sorted(path for source in sources for path in source.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

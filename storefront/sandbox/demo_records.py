@@ -1,7 +1,7 @@
 """Who runs in a demo's folder, and what has been done there: notes for the next start.
 
 processes.json   {"web": {"pid": 123, "started": "..."}, ...}
-done/<step>      the version of a preparation (migrate, seed) that has succeeded
+done/<step>      the version of a preparation that has succeeded
 """
 
 from __future__ import annotations

@@ -127,10 +127,9 @@ class Supervisor:
         database.wait_ready(interrupted=self._interrupted)
         if database.was_created or not summary_path(self.folder).exists():
             forget_steps(self.folder)
-        self._run_step("migrate", plan.migrate, environment)
         for port in (ports.sandbox, ports.smtp, ports.s3):
             self._wait_for("sandbox", partial(answers, port))
-        self._run_step("seed", plan.seed, environment)
+        self._run_step("prepare", plan.prepare, environment)
         self._wait_for("web", lambda: _is_healthy(ports.web))
         self.first_page_seconds = time.monotonic() - started
         for name in ("worker", "scheduler"):

@@ -30,13 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    signal.signal(signal.SIGINT, ask_to_stop)
     try:
         sandbox = start_sandbox(**vars(options))
     except (RefusedToStart, OSError) as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return USAGE_ERROR
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
     print(json.dumps(_addresses(sandbox)), flush=True)
     stop.wait()
     sandbox.close()

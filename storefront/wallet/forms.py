@@ -43,12 +43,20 @@ class TopUpForm(FlaskForm):  # type: ignore[misc]
             raise ValidationError(_("Choose an amount, or write one."))
         if chosen is None:
             raise ValidationError(_("Write the amount in baht, like 250 or 250.50."))
-        if not LEAST_TOP_UP <= chosen <= LARGEST_TOP_UP:
+        if not _is_allowed(chosen):
             raise ValidationError(_("Choose an amount between ฿20 and ฿50,000."))
 
     def chosen_amount(self) -> Money | None:
         """What to put into the wallet; None when it cannot be read."""
         return parse_baht(self._text())
+
+    def packages(self) -> list[tuple[str, Money]]:
+        """What to choose from: the packages, after an amount of one's own that was chosen."""
+        amounts = list(PACKAGES)
+        own = parse_baht(self.package.data or "")
+        if own is not None and own not in amounts and _is_allowed(own):
+            amounts.insert(0, own)
+        return [(baht_text(amount), amount) for amount in amounts]
 
     def _text(self) -> str:
         return (self.amount.data or "").strip() or (self.package.data or "").strip()
@@ -78,3 +86,7 @@ def baht_text(amount: Money) -> str:
 def new_form_key() -> str:
     """The idempotency key of one rendering: sending that rendering twice asks once."""
     return new_token()
+
+
+def _is_allowed(amount: Money) -> bool:
+    return LEAST_TOP_UP <= amount <= LARGEST_TOP_UP

@@ -21,9 +21,7 @@ LEAST_TOP_UP = baht(20)
 LARGEST_TOP_UP = baht(50_000)
 
 
-def request_topup(
-    session: Session, *, user_id: UUID, amount: Money, idempotency_key: str
-) -> TopUp:
+def request_topup(session: Session, *, user_id: UUID, amount: Money, idempotency_key: str) -> TopUp:
     """Write down a wished top-up. Idempotent by key: the earlier one comes back.
 
     Raises Invalid `amount_out_of_range`, or `key_reused` for another amount under the same key.
@@ -133,14 +131,11 @@ def credit_stray_payment(
     queue_mail(session, event="payment_credited", subject_id=payment_id)
 
 
-def pay_from_wallet(
-    session: Session, *, user_id: UUID, amount: Money, order_id: UUID
-) -> None:
+def pay_from_wallet(session: Session, *, user_id: UUID, amount: Money, order_id: UUID) -> None:
     """Book a purchase out of the wallet, bonus first. Locks the wallet's accounts; idempotent by
     order. Raises Conflict `balance_too_low`, and the transaction must be given up then."""
-    pots = {
-        kind: balance
-        for kind, balance in session.execute(
+    pots: dict[str, int | None] = dict(
+        session.execute(
             select(LedgerAccount.kind, LedgerAccount.balance_satang)
             .where(
                 LedgerAccount.user_id == user_id,
@@ -148,9 +143,9 @@ def pay_from_wallet(
             )
             .order_by(LedgerAccount.id)
             .with_for_update()
-        )
-    }
-    bonus_balance = Money(pots.get(AccountKind.WALLET_BONUS, 0), amount.currency)
+        ).all()
+    )
+    bonus_balance = Money(pots.get(AccountKind.WALLET_BONUS) or 0, amount.currency)
     spending = split_spending(amount, bonus_balance=bonus_balance)
     post_entries(
         session,

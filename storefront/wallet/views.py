@@ -12,7 +12,7 @@ from storefront.i18n import current_locale
 from storefront.kit.ids import parse_id
 from storefront.messages import message_for
 from storefront.wallet import queries
-from storefront.wallet.forms import PACKAGES, TopUpForm, baht_text, new_form_key, parse_baht
+from storefront.wallet.forms import TopUpForm, baht_text, new_form_key, parse_baht
 from storefront.wallet.models import TopUp, TopUpState
 from storefront.wallet.service import LARGEST_TOP_UP, LEAST_TOP_UP, get_topup
 from storefront.web import limiter, member, read, shop, visitor
@@ -24,13 +24,13 @@ log = structlog.get_logger()
 @bp.get("/account/wallet")
 @member
 def show() -> Response:
-    """Both pots, the top-up form and what happened. `?amount=` fills in what was missing for an
-    order."""
+    """Both pots, the top-up form and what happened. `?amount=` offers what is missing for an
+    order as a choice of its own."""
     form = TopUpForm(formdata=None, idempotency_key=new_form_key())
-    wanted = parse_baht(request.args.get("amount", "")[:20])
-    if wanted is not None:
+    missing = parse_baht(request.args.get("amount", "")[:20])
+    if missing is not None:
         # A gap below the smallest top-up is closed by the smallest top-up.
-        form.amount.data = baht_text(max(wanted, LEAST_TOP_UP))
+        form.package.data = baht_text(min(max(missing, LEAST_TOP_UP), LARGEST_TOP_UP))
     return _wallet_page(form)
 
 
@@ -54,7 +54,7 @@ def top_up() -> Response:
             locale=current_locale(),
         )
     except DomainError as error:
-        if error.code == "key_reused":
+        if error.kind is not Kind.UNAVAILABLE:
             form.idempotency_key.data = new_form_key()
         return _wallet_page(form, status=error.http_status, problem=message_for(error))
     return see_other(pay_url)
@@ -90,7 +90,7 @@ def _wallet_page(form: TopUpForm, *, status: int = 200, problem: str | None = No
         status=status,
         form=form,
         problem=problem,
-        packages=[(baht_text(amount), amount) for amount in PACKAGES],
+        packages=form.packages(),
         least=LEAST_TOP_UP,
         largest=LARGEST_TOP_UP,
         pots=queries.find_pots(session, user_id),

@@ -28,11 +28,10 @@ SUMMARY = {
 def standin_plan(folder: Path, ports: Ports, _kept: Secrets) -> Plan:
     """The same places in the order of things as the real shop's programs have."""
     python = (sys.executable, "-m", "tests.demo.standin", "--as")
-    migrate_seconds = os.environ.get("STANDIN_MIGRATE_SECONDS", "0")
+    prepare_seconds = os.environ.get("STANDIN_PREPARE_SECONDS", "0")
     return Plan(
         sandbox=(*python, "listen", str(ports.sandbox), str(ports.smtp), str(ports.s3)),
-        migrate=Step((*python, "wait", migrate_seconds), version="1"),
-        seed=Step((*python, "seed", str(summary_path(folder))), version="1"),
+        prepare=Step((*python, "prepare", prepare_seconds, str(summary_path(folder))), version="1"),
         shop={
             "web": (*python, os.environ.get("STANDIN_WEB", "web"), str(ports.web)),
             "worker": (*python, "wait", "3600"),
@@ -74,10 +73,11 @@ def broken(_port: str) -> None:
     raise SystemExit("the shop cannot start: SECRET_KEY is missing")
 
 
-def seed(path: str) -> None:
+def prepare(seconds: str, path: str) -> None:
     """Write the summary, once more each time it runs."""
+    time.sleep(float(seconds))
     Path(path).write_text(json.dumps(SUMMARY))
-    with Path(path).with_name("seed-runs").open("a") as runs:
+    with Path(path).with_name("prepare-runs").open("a") as runs:
         runs.write("x")
 
 
@@ -90,7 +90,7 @@ PARTS: dict[str, Callable[..., None]] = {
     "listen": listen,
     "web": web,
     "broken": broken,
-    "seed": seed,
+    "prepare": prepare,
     "wait": wait,
 }
 

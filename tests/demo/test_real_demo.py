@@ -19,7 +19,7 @@ from tests.demo.conftest import left_behind
 
 def page(url: str) -> tuple[int, str]:
     try:
-        with urlopen(Request(url, headers={"Accept": "text/html"}), timeout=10) as response:  # noqa: S310
+        with urlopen(Request(url, headers={"Accept": "text/html"}), timeout=10) as response:
             return response.status, response.read().decode()
     except HTTPError as error:
         return error.code, error.read().decode()

@@ -84,7 +84,7 @@ def test_a_stop_ends_everything_and_keeps_the_data(
     demo.start()
     assert remembered(demo) == ["kept"]
     assert demo.environment["SECRET_KEY"] == secrets
-    assert (demo.folder / "seed-runs").read_text() == "x", "an untouched shop is seeded once"
+    assert (demo.folder / "prepare-runs").read_text() == "x", "an untouched shop is prepared once"
 
 
 def the_folder_is_ours(folder: Path) -> bool:
@@ -99,18 +99,18 @@ def the_sandbox_runs(folder: Path) -> bool:
     return "sandbox" in read_processes(folder)
 
 
-def the_migration_runs(folder: Path) -> bool:
-    return (folder / "logs" / "migrate.log").exists()
+def the_preparation_runs(folder: Path) -> bool:
+    return (folder / "logs" / "prepare.log").exists()
 
 
 @pytest.mark.parametrize(
     "moment",
-    [the_folder_is_ours, the_sandbox_runs, the_database_is_being_made, the_migration_runs],
+    [the_folder_is_ours, the_sandbox_runs, the_database_is_being_made, the_preparation_runs],
 )
 def test_a_stop_during_the_start_leaves_nothing(
     standin_demo: Demos, moment: Callable[[Path], bool]
 ) -> None:
-    demo = standin_demo(STANDIN_MIGRATE_SECONDS="30")
+    demo = standin_demo(STANDIN_PREPARE_SECONDS="30")
     demo.launch()
     assert wait_until(lambda: moment(demo.folder), seconds=20, pause=0.002)
 

@@ -100,9 +100,7 @@ class Factory:
         )
         if product.category_id is None:
             product.category_id = self.category().id
-        product.variants = [
-            Variant(id=new_id(), price_satang=price.satang, stock=stock, **variant)
-        ]
+        product.variants = [Variant(id=new_id(), price_satang=price.satang, stock=stock, **variant)]
         product.releases = [
             Release(
                 id=new_id(),
@@ -122,9 +120,7 @@ class Factory:
         """A bundle of these products."""
         bundle = self.product(price=price)
         for position, product in enumerate(products):
-            self._save(
-                BundleItem(bundle_id=bundle.id, product_id=product.id, position=position)
-            )
+            self._save(BundleItem(bundle_id=bundle.id, product_id=product.id, position=position))
         return bundle
 
     def cart(self, user: User, *lines: tuple[Product, int]) -> UUID:

@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import select
 
 from storefront.accounts.models import User
-from storefront.assets import ROOT
 from storefront.bootstrap import Shop, boot
 from storefront.catalog.models import Product
 from storefront.config import Settings, SettingsError
 from storefront.licenses.models import License
+from storefront.paths import ROOT
 from storefront.sandbox.seed.catalog import seed_catalog
 from storefront.sandbox.seed.people import seed_people
 

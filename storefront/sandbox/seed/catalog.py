@@ -143,9 +143,9 @@ def _seed_product(
     session.add(product)
     session.flush()
     inside = dict(
-        session.execute(select(Product.slug, Product.id).where(Product.slug.in_(seed.contains)))
-        .tuples()
-        .all()
+        session.execute(
+            select(Product.slug, Product.id).where(Product.slug.in_(seed.contains))
+        ).all()
     )
     session.add_all(
         BundleItem(bundle_id=product.id, product_id=inside[slug], position=position)

@@ -144,7 +144,7 @@ SCENES: dict[str, tuple[int, int]] = {"hero-1600.webp": (1600, 760), "og.png": (
 
 
 def _render(seed: str, motif: Motif, size: tuple[int, int]) -> Image.Image:
-    rng = random.Random(seed)  # noqa: S311 - art must repeat itself; nothing here is a secret
+    rng = random.Random(seed)
     palette = Palette.of(motif.main + rng.uniform(-5, 5), motif.second + rng.uniform(-5, 5))
     canvas = Canvas(palette, rng, size)
     motif.draw(canvas)

@@ -91,9 +91,7 @@ def _register(shop: Shop, person: Person) -> UUID:
         return user.id
 
 
-def _buy(
-    shop: Shop, user_id: UUID, purchase: Purchase, *, staff_id: UUID, now: datetime
-) -> None:
+def _buy(shop: Shop, user_id: UUID, purchase: Purchase, *, staff_id: UUID, now: datetime) -> None:
     then = now - timedelta(days=purchase.days_ago)
     key = f"seed-order-{purchase.name}"
     with shop.database.reading() as reader:

@@ -146,7 +146,7 @@ def create_cluster(
     initdb += [*locale, "--no-sync", "--no-instructions"]
     _run(place, initdb, log=log, interrupted=interrupted)
     single = [place.program("postgres"), "--single", "-D", str(building)]
-    single += ["-c", "exit_on_error=true", "postgres"]
+    single += ["-F", "-c", "exit_on_error=true", "postgres"]
     # CREATEDB: the tests clone databases. The password is of letters, digits, "-" and "_".
     statements = (
         f"CREATE ROLE {SHOP} LOGIN CREATEDB PASSWORD '{shop_password}'\n"

@@ -6,7 +6,7 @@ There is no sign-in: the sandbox listens on the loopback only.
 import re
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -26,7 +26,8 @@ from storefront.sandbox.world.stripe_pages import (
 from storefront.sandbox.world.stripe_refunds import fail_refund, succeed_refund
 from storefront.sandbox.world.stripe_webhooks import hurry
 
-Knobs = TypeVar("Knobs")
+REFUSALS = (None, "451", "550")
+REFUND_STATES = ("succeeded", "pending", "failed")
 
 
 class BadControl(Exception):
@@ -68,6 +69,8 @@ def _add_knobs(blueprint: Blueprint, world: World) -> None:
 
     @blueprint.route("/mail", methods=["GET", "POST"])
     def mail() -> Response:
+        if request.method == "POST" and _asked("down", "refuse").get("refuse") not in REFUSALS:
+            raise BadControl("refuse must be 451, 550 or null")
         answer = _turn(world.mail)
         if request.method == "POST":
             world.set_mail_down(world.mail.down)
@@ -83,6 +86,8 @@ def _add_stripe_knobs(blueprint: Blueprint, world: World) -> None:
     def stripe() -> Response:
         if request.method == "POST":
             wanted = _asked("delay_ms", "card_refunds", "webhooks", "fail_next", "timeout_next")
+            if wanted.get("card_refunds", "succeeded") not in REFUND_STATES:
+                raise BadControl(f"card_refunds must be one of {', '.join(REFUND_STATES)}")
             faults = [_fault(item, None) for item in wanted.pop("fail_next", [])]
             faults += [_fault(item, 30.0) for item in wanted.pop("timeout_next", [])]
             webhooks = wanted.pop("webhooks", {})

@@ -20,25 +20,27 @@ logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 
 class MailServer:
-    """Listens on `port` (0: any free one) in a thread of its own until `close`."""
+    """Takes over a listening socket in a thread of its own until `close`."""
 
-    def __init__(self, world: World, host: str, port: int) -> None:
+    def __init__(self, world: World, listener: socket.socket) -> None:
         self._world = world
-        self._host = host
         self._loop = asyncio.new_event_loop()
-        first = socket.create_server((host, port))
-        self.port: int = first.getsockname()[1]
+        self._address: tuple[str, int] = listener.getsockname()
         self._server: asyncio.Server | None = None
         self._thread = threading.Thread(target=self._run, name="smtp", daemon=True)
         self._thread.start()
-        self._do(self._listen(first))
+        self._do(self._listen(listener))
+
+    @property
+    def port(self) -> int:
+        return self._address[1]
 
     def set_down(self, is_down: bool) -> None:
         """Stop listening, so that a connection is refused, or listen again on the same port."""
         if is_down and self._server is not None:
             self._do(self._stop())
         elif not is_down and self._server is None:
-            self._do(self._listen(socket.create_server((self._host, self.port))))
+            self._do(self._listen(socket.create_server(self._address)))
 
     def close(self) -> None:
         self.set_down(True)

@@ -1,6 +1,7 @@
 """Start and stop the stand-ins inside a process: what the command and the tests share."""
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -33,8 +34,8 @@ from storefront.sandbox.world.web import create_web
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-POLL_S = 0.05
+LOOPBACK = ("127.0.0.1", "localhost")
+POLL_S = 0.02
 
 
 class RefusedToStart(Exception):
@@ -80,6 +81,8 @@ def start_sandbox(
     if host not in LOOPBACK:
         raise RefusedToStart(f"The sandbox has no sign-in and binds the loopback only, not {host}.")
     folder = Path(data_dir)
+    # All ports first: one that is taken must leave nothing half started.
+    listeners = [socket.create_server((host, wanted)) for wanted in (port, s3_port, smtp_port)]
     world = World(
         Store(folder / "sandbox.sqlite3"),
         webhook_url=webhook_url,
@@ -87,9 +90,9 @@ def start_sandbox(
         clock=clock,
     )
     seed_users(world.store)
-    web = _serve(host, port, create_web(world), _QuietHandler)
-    s3 = _serve(host, s3_port, S3Server(world, folder / "s3"), _QuietS3Handler)
-    smtp = MailServer(world, host, smtp_port)
+    web = _serve(listeners[0], create_web(world), _QuietHandler)
+    s3 = _serve(listeners[1], S3Server(world, folder / "s3"), _QuietS3Handler)
+    smtp = MailServer(world, listeners[2])
     world.set_mail_down = smtp.set_down
     world.base_url = _address(host, web.port)
     hurry(world)
@@ -134,16 +137,19 @@ class _QuietS3Handler(MotoRequestHandler):
 
 
 def _serve(
-    host: str, port: int, app: "WSGIApplication", handler: type[WSGIRequestHandler]
+    listener: socket.socket, app: "WSGIApplication", handler: type[WSGIRequestHandler]
 ) -> BaseWSGIServer:
-    server = make_server(host, port, app, threaded=True, request_handler=handler)
-    thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)
-    thread.start()
+    host, port = listener.getsockname()[:2]
+    server = make_server(
+        host, port, app, threaded=True, request_handler=handler, fd=listener.fileno()
+    )
+    listener.close()
+    threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True).start()
     return server
 
 
 def _address(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{host}:{port}"
 
 
 def _close(
@@ -157,8 +163,11 @@ def _close(
         return
     world.stopping.set()
     world.wake.set()
-    for server in servers:
-        server.shutdown()
+    endings = [threading.Thread(target=server.shutdown) for server in servers]
+    for ending in endings:
+        ending.start()
     smtp.close()
+    for ending in endings:
+        ending.join()
     courier.join(timeout=0.5)
     world.store.close()

@@ -108,6 +108,9 @@ def post(url: str, payload: bytes, signature: str) -> Outcome:
 
 
 def record(world: World, row: sqlite3.Row, outcome: Outcome) -> None:
+    """Note how one attempt went; at shutdown nothing is noted and it is sent again."""
+    if world.stopping.is_set():
+        return
     attempts = row["attempts"] + 1
     state, due_at = "delivered", row["due_at"]
     if not outcome.is_delivered:

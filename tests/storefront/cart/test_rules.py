@@ -18,6 +18,7 @@ from storefront.cart.rules import (
 from storefront.errors import Invalid
 from storefront.kit.money import Money, baht
 
+SEEN = baht(100)
 QUANTITIES = st.integers(1, MAX_QUANTITY)
 LINES = st.dictionaries(
     st.integers(0, 60).map(lambda n: UUID(int=n)),
@@ -73,9 +74,7 @@ def test_a_guest_is_known_by_a_hash_and_not_by_the_token() -> None:
 
 def test_the_same_variant_in_both_carts_is_meant_once() -> None:
     variant = uuid4()
-    merged = merge_lines(
-        {variant: Wanted(3, baht(100))}, {variant: Wanted(2, baht(90))}
-    )
+    merged = merge_lines({variant: Wanted(3, baht(100))}, {variant: Wanted(2, baht(90))})
     assert merged == {variant: Wanted(3, baht(90))}
 
 
@@ -100,12 +99,12 @@ def test_merging_twice_changes_nothing_more(
 
 
 def _notice(
-    *, available: int | None = 5, price: Money = baht(100), is_for_sale: bool = True
+    *, available: int | None = 5, price: Money = SEEN, is_for_sale: bool = True
 ) -> Notice | None:
     return notice_for(
         is_for_sale=is_for_sale,
         available=available,
         quantity=2,
         price=price,
-        seen_price=baht(100),
+        seen_price=SEEN,
     )

@@ -107,9 +107,7 @@ def test_lines_that_cannot_be_bought_are_named_and_not_counted(
     for product in (good, gone, scarce, empty):
         _add(database, GUEST, _variant_id(product), 2)
     with database.transaction() as session:
-        session.execute(
-            update(Product).where(Product.id == gone.id).values(status="archived")
-        )
+        session.execute(update(Product).where(Product.id == gone.id).values(status="archived"))
         for product, sold in ((scarce, 4), (empty, 5)):
             session.execute(
                 update(Variant).where(Variant.product_id == product.id).values(sold=sold)

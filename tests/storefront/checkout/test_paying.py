@@ -249,11 +249,7 @@ def test_stripe_down_keeps_the_order_and_a_retry_opens_it(
     make.cart(user, (product, 1))
     requests.post(
         f"{sandbox.url}/control/stripe",
-        json={
-            "fail_next": [
-                {"match": "POST /v1/checkout/sessions", "status": 500, "times": 3}
-            ]
-        },
+        json={"fail_next": [{"match": "POST /v1/checkout/sessions", "status": 500, "times": 3}]},
         timeout=10,
     ).raise_for_status()
 
@@ -313,7 +309,9 @@ def signed_events(sandbox, about: str) -> list[tuple[bytes, str]]:
         headers={"Authorization": f"Bearer {sandbox.stripe_secret_key}"},
         timeout=10,
     ).json()["data"]
-    chosen = [e for e in listed if e["data"]["object"]["id"] == about or "payment_intent" in e["type"]]
+    chosen = [
+        e for e in listed if e["data"]["object"]["id"] == about or "payment_intent" in e["type"]
+    ]
     signed = []
     for event in chosen:
         payload = json.dumps(event).encode()

@@ -15,7 +15,7 @@ from storefront.cart.rules import CartOwner
 from storefront.cart.service import add_line
 from storefront.catalog.models import Product
 from storefront.checkout.flow import place_order
-from storefront.kit.money import Money, total_of
+from storefront.kit.money import total_of
 from storefront.orders.models import Order, PaymentMethod
 from tests.support.factories import Factory
 

@@ -167,9 +167,7 @@ def test_an_order_whose_time_ran_out_is_not_offered_for_payment(
     buyer = make.user()
     order = buy(shop, make, buyer, (make.product(), 1), method=PaymentMethod.STRIPE)
     with shop.database.transaction() as session:
-        session.execute(
-            update(Order).where(Order.id == order.id).values(expires_at=shop.clock())
-        )
+        session.execute(update(Order).where(Order.id == order.id).values(expires_at=shop.clock()))
     sign_in(client, buyer)
 
     page = client.get(f"/en/account/orders/{order.id}").text

@@ -74,7 +74,7 @@ def test_the_inbox_is_searched_by_recipient_newest_first_and_cleared(
 
 def test_a_wrong_password_sends_nothing(sandbox: RunningSandbox) -> None:
     with pytest.raises(smtplib.SMTPAuthenticationError):
-        send(sandbox, a_mail(), password="wrong")  # noqa: S106
+        send(sandbox, a_mail(), password="wrong")
 
 
 def test_the_mail_server_refuses_for_now_for_good_and_altogether(

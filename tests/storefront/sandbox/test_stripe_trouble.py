@@ -148,6 +148,8 @@ def test_a_delay_is_felt_and_a_reset_ends_it(
         ("stripe", {"delay_ms": "long"}),
         ("stripe", {"fail_next": [{"status": 500}]}),
         ("stripe", {"webhooks": {"colour": 1}}),
+        ("stripe", {"card_refunds": "maybe"}),
+        ("mail", {"refuse": "200"}),
         ("discord", {"colour": 1}),
         ("discord/users", {"id": "x", "username": "x"}),
         ("stripe/sessions/cs_1/eat", {}),

@@ -46,7 +46,7 @@ def folder() -> Iterator[Path]:
 
 def start_in_a_killed_process(kind: str, folder: Path, *, dies_with_parent: bool) -> int:
     """Start a server in another process, kill -9 that process, and return the server's pid."""
-    with subprocess.Popen(  # noqa: S603 - our own argument list
+    with subprocess.Popen(
         [sys.executable, "-c", HOLDER, kind, str(folder), "yes" if dies_with_parent else "no"],
         stdout=subprocess.PIPE,
         text=True,

@@ -1,0 +1,252 @@
+"""The wallet pages in a browser without JavaScript."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event, func, select
+from werkzeug.test import TestResponse
+
+from storefront.accounts.models import User
+from storefront.db import Database
+from storefront.kit.ids import new_id
+from storefront.kit.money import baht
+from storefront.sandbox.world.running import RunningSandbox
+from storefront.wallet.models import TopUp
+from tests.support.browser import submit, text_of_page
+from tests.support.factories import Factory
+
+SignIn = Callable[[FlaskClient, User], None]
+HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
+
+
+@pytest.fixture
+def user(make: Factory) -> User:
+    """The owner of the wallet."""
+    return make.user()
+
+
+@pytest.fixture
+def owner(app: Flask, user: User, sign_in: SignIn) -> FlaskClient:
+    """The owner's browser; it sends whole forms, CSRF token included."""
+    owner = app.test_client()
+    sign_in(owner, user)
+    return owner
+
+
+@pytest.fixture
+def trouble(sandbox: RunningSandbox) -> Iterator[Callable[[], None]]:
+    """Makes the gateway answer 503 until the test is over."""
+
+    def start() -> None:
+        faults = [{"match": "*", "status": 503}] * 20
+        requests.post(f"{sandbox.url}/control/stripe", json={"fail_next": faults}, timeout=5)
+
+    yield start
+    requests.post(f"{sandbox.url}/control/stripe/reset", timeout=5)
+
+
+def test_guests_are_sent_to_sign_in_and_come_back(app: Flask) -> None:
+    answer = app.test_client().get("/en/account/wallet")
+    assert answer.status_code == 303
+    assert answer.location == "/en/sign-in?next=/en/account/wallet"
+
+
+def test_a_paid_top_up_is_in_the_wallet_when_the_buyer_comes_back(
+    owner: FlaskClient,
+) -> None:
+    pay_url = _top_up(owner, package="300").location
+    page = owner.get(_pay(pay_url, "pay"))
+    assert "฿300 is in your wallet" in text_of_page(page)
+    assert "Your balance is now ฿300." in text_of_page(page)
+    page = owner.get("/en/account/wallet")
+    assert "Top-up" in text_of_page(page)
+    assert "+฿300" in text_of_page(page)
+
+
+def test_an_amount_of_ones_own_wins_over_the_package(owner: FlaskClient) -> None:
+    pay_url = _top_up(owner, package="300", amount="123.45").location
+    assert "฿123.45" in requests.get(pay_url, timeout=5).text
+
+
+def test_what_is_missing_for_an_order_is_offered_and_chosen(owner: FlaskClient) -> None:
+    page = owner.get("/en/account/wallet?amount=190.50")
+    pay_url = submit(owner, page, "/topups").location
+    assert "฿190.50" in requests.get(pay_url, timeout=5).text
+
+
+@pytest.mark.parametrize(
+    ("asked", "offered"), [("5", "฿20"), ("999999999", "฿50,000"), ("nonsense", "฿100")]
+)
+def test_a_silly_suggestion_stays_inside_the_limits(
+    owner: FlaskClient, asked: str, offered: str
+) -> None:
+    page = owner.get(f"/en/account/wallet?amount={asked}")
+    assert page.status_code == 200
+    assert offered in text_of_page(page)
+
+
+@pytest.mark.parametrize(
+    ("amount", "complaint"),
+    [
+        ("", "Choose an amount, or write one."),
+        ("19.99", "between ฿20 and ฿50,000"),
+        ("50000.01", "between ฿20 and ฿50,000"),
+        ("-100", "like 250 or 250.50"),
+        ("100.005", "like 250 or 250.50"),
+        ("lots", "like 250 or 250.50"),
+        ("9" * 400, "like 250 or 250.50"),
+        ("\x00", "like 250 or 250.50"),
+    ],
+)
+def test_a_silly_amount_is_explained_and_kept(
+    owner: FlaskClient, database: Database, amount: str, complaint: str
+) -> None:
+    page = _top_up(owner, amount=amount)
+    assert page.status_code == 422
+    assert complaint in text_of_page(page)
+    assert _topups(database) == 0
+
+
+@pytest.mark.parametrize("key", ["", "short", "x" * 65, "with spaces in between", "\x00" * 20])
+def test_a_broken_form_key_is_replaced_and_not_stored(
+    owner: FlaskClient, database: Database, key: str
+) -> None:
+    page = _top_up(owner, package="100", idempotency_key=key)
+    assert page.status_code == 422
+    assert "This form is incomplete." in text_of_page(page)
+    assert submit(owner, page, "/topups").status_code == 303
+    assert _topups(database) == 1
+
+
+def test_sending_the_form_twice_asks_once(owner: FlaskClient, database: Database) -> None:
+    page = owner.get("/en/account/wallet")
+    first = submit(owner, page, "/topups", package="100")
+    second = submit(owner, page, "/topups", package="100")
+    assert first.location == second.location
+    assert _topups(database) == 1
+
+
+def test_the_same_form_with_another_amount_is_refused(
+    owner: FlaskClient, database: Database
+) -> None:
+    page = owner.get("/en/account/wallet")
+    submit(owner, page, "/topups", package="100")
+    refused = submit(owner, page, "/topups", package="500")
+    assert refused.status_code == 422
+    assert submit(owner, refused, "/topups").status_code == 303
+    assert _topups(database) == 2
+
+
+def test_a_gateway_that_is_away_keeps_the_form_and_the_same_key_works_later(
+    owner: FlaskClient,
+    database: Database,
+    sandbox: RunningSandbox,
+    trouble: Callable[[], None],
+) -> None:
+    trouble()
+    page = _top_up(owner, package="500")
+    assert page.status_code == 503
+    assert "The payment service does not answer right now." in text_of_page(page)
+    requests.post(f"{sandbox.url}/control/stripe/reset", timeout=5)
+    assert submit(owner, page, "/topups").status_code == 303
+    assert _topups(database) == 1
+
+
+def test_an_open_top_up_is_visible_and_can_be_paid_later(owner: FlaskClient) -> None:
+    pay_url = _top_up(owner, package="100").location
+    page = owner.get("/en/account/wallet")
+    assert "Waiting for payment" in text_of_page(page)
+    returned = owner.get(_returned_path(page))
+    assert "Waiting for your payment" in text_of_page(returned)
+    assert submit(owner, returned, "/topups").location == pay_url
+
+
+def test_a_top_up_whose_page_was_closed_says_so_and_offers_another(
+    owner: FlaskClient,
+) -> None:
+    pay_url = _top_up(owner, package="100").location
+    path = _returned_path(owner.get("/en/account/wallet"))
+    _pay(pay_url, "expire")
+    page = owner.get(path)
+    assert "not paid in time" in text_of_page(page)
+    assert "/en/account/wallet?amount=100" in page.text
+
+
+def test_waiting_survives_a_gateway_that_is_away(
+    owner: FlaskClient, trouble: Callable[[], None]
+) -> None:
+    _top_up(owner, package="100")
+    path = _returned_path(owner.get("/en/account/wallet"))
+    trouble()
+    page = owner.get(path)
+    assert page.status_code == 200
+    assert "nothing is lost" in text_of_page(page)
+
+
+def test_the_poll_answers_nothing_until_something_changed(owner: FlaskClient) -> None:
+    pay_url = _top_up(owner, package="100").location
+    path = _returned_path(owner.get("/en/account/wallet"))
+    assert owner.get(f"{path}?seen=pending", headers=HTMX).status_code == 204
+    owner.get(_pay(pay_url, "pay"))
+    part = owner.get(f"{path}?seen=pending", headers=HTMX)
+    assert part.status_code == 200
+    assert part.text.lstrip().startswith('<div id="topup-status"')
+    assert "hx-trigger" not in part.text
+
+
+@pytest.mark.parametrize("topup_id", ["nonsense", str(new_id()), "%00"])
+def test_an_unknown_top_up_is_not_found(owner: FlaskClient, topup_id: str) -> None:
+    assert owner.get(f"/en/account/wallet/topups/{topup_id}").status_code == 404
+
+
+def test_the_top_up_of_somebody_else_does_not_exist(
+    app: Flask, owner: FlaskClient, make: Factory, sign_in: SignIn
+) -> None:
+    _top_up(owner, package="100")
+    path = _returned_path(owner.get("/en/account/wallet"))
+    stranger = app.test_client()
+    sign_in(stranger, make.user())
+    assert stranger.get(path).status_code == 404
+
+
+def test_the_wallet_page_stays_under_the_ceiling_of_queries(
+    owner: FlaskClient, make: Factory, user: User, database: Database
+) -> None:
+    for _ in range(25):
+        make.wallet(user, baht(10))
+    owner.get("/en/account/wallet")
+    count = [0]
+
+    def counted(*_: object) -> None:
+        count[0] += 1
+
+    event.listen(database.engine, "before_cursor_execute", counted)
+    page = owner.get("/en/account/wallet")
+    assert count[0] <= 12
+    older = re.search(r'href="([^"]+cursor=[^"]+)#history"', page.text)
+    assert older is not None
+    assert "+฿10" in text_of_page(owner.get(older[1]))
+
+
+def _top_up(owner: FlaskClient, **filled: str) -> TestResponse:
+    return submit(owner, owner.get("/en/account/wallet"), "/topups", **filled)
+
+
+def _pay(pay_url: str, verb: str) -> str:
+    answer = requests.post(f"{pay_url}/{verb}", allow_redirects=False, timeout=5)
+    return answer.headers["Location"].removeprefix("http://localhost")
+
+
+def _returned_path(page: TestResponse) -> str:
+    link = re.search(r'href="([^"]*/topups/[^"]+)"', page.text)
+    assert link is not None
+    return link[1]
+
+
+def _topups(database: Database) -> int:
+    with database.reading() as session:
+        return session.scalar(select(func.count()).select_from(TopUp)) or 0
