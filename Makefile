@@ -6,6 +6,8 @@ INSTALLED = $(VENV)/.installed
 PACKAGES = node_modules/.installed
 ASSETS = static/vendor/icons.svg
 CATALOGUES = $(wildcard storefront/translations/*/LC_MESSAGES/*.po)
+COVERS = build/covers/og.png
+COVER_SOURCES = $(wildcard storefront/sandbox/seed/covers*.py)
 PYTEST = $(PY) -m pytest -n 2 --dist loadgroup
 SOURCES = storefront admin api jobs tests wsgi.py
 
@@ -64,9 +66,17 @@ $(PACKAGES): package.json package-lock.json requirements-node.lock $(INSTALLED)
 $(ASSETS): $(PACKAGES) storefront/assets_build.py $(CATALOGUES)
 	@$(PY) -m storefront.assets_build
 
+# Drawn once, so that the first start of a demo need not wait for it; the code is compiled for the
+# same reason.
+$(COVERS): $(INSTALLED) $(COVER_SOURCES)
+	@$(PY) -m compileall -q storefront admin api jobs >/dev/null || true
+	@echo "Drawing the demo's pictures ..."
+	@$(PY) -m storefront.sandbox.seed.covers --out build/covers >/dev/null
+	@touch $@
+
 # --- run ------------------------------------------------------------------------------------
 
-demo: setup
+demo: setup $(COVERS)
 	@exec $(PY) -m storefront.sandbox.demo --stop-with-parent
 
 bench: setup
@@ -74,7 +84,7 @@ bench: setup
 
 # --- tests ----------------------------------------------------------------------------------
 
-test: setup browser
+test: setup browser $(COVERS)
 	@exec $(PYTEST) tests
 
 test-fast: setup
@@ -106,7 +116,7 @@ check: setup
 	$(VENV)/bin/ruff check --quiet .
 	$(VENV)/bin/mypy $(SOURCES)
 	$(VENV)/bin/lint-imports
-	$(PY) -m storefront.cli check-migrations
+	$(PY) -m storefront.sandbox.check_migrations
 	$(PY) -m storefront.cli check-translations
 	@$(MAKE) --no-print-directory audit
 

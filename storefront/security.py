@@ -31,10 +31,11 @@ def init_security(app: Flask, settings: Settings) -> None:
 
 def content_security_policy(settings: Settings) -> str:
     """Nothing inline, nothing from elsewhere (OWASP ASVS 5, 3.4.3). Forms may be redirected to
-    the payment page and to Discord, which browsers count as a form action."""
+    the payment page, to Discord and to a signed download, which browsers count as form actions."""
     checkout = "https://checkout.stripe.com"
     if not settings.is_production:
         checkout = _origin(settings.stripe_api_url)
+    files = _origin(settings.s3_endpoint_url or "https://*.amazonaws.com")
     return "; ".join(
         (
             "default-src 'none'",
@@ -44,7 +45,7 @@ def content_security_policy(settings: Settings) -> str:
             "font-src 'self'",
             "connect-src 'self'",
             "manifest-src 'self'",
-            f"form-action 'self' {checkout} {_origin(settings.discord_url)}",
+            f"form-action 'self' {checkout} {_origin(settings.discord_url)} {files}",
             "base-uri 'none'",
             "frame-ancestors 'none'",
         )

@@ -106,11 +106,21 @@ document.addEventListener("change", (event) => {
   if (sheet) showTierPrice(event.target);
 });
 
-/* The price beside the button on a phone follows the tier that is chosen above. */
+/* The price on top of the box and in the phone's buy bar follows the tier that is chosen. */
 function showTierPrice(radio) {
-  const shown = document.getElementById("bar-price");
   const source = radio.closest("label")?.querySelector(".price");
-  if (shown && source) shown.replaceChildren(source.cloneNode(true));
+  if (!source) return;
+  for (const place of document.querySelectorAll("[data-tier-price]")) {
+    const price = source.cloneNode(true);
+    price.className = place.querySelector(".price").className;
+    place.replaceChildren(price);
+  }
+}
+
+/* The buy bar steps aside while the button it stands for is on the screen. */
+for (const bar of document.querySelectorAll("[data-follows]")) {
+  const button = document.querySelector(`#${bar.dataset.follows} .button`);
+  new IntersectionObserver(([entry]) => bar.toggleAttribute("data-away", entry.isIntersecting)).observe(button);
 }
 
 /* ---- keys: "/" searches, arrows walk the suggestions, Escape closes them ------------------- */
@@ -149,14 +159,22 @@ document.addEventListener("focusout", (event) => {
   if (box && !box.contains(event.relatedTarget)) box.querySelector(".suggestions")?.replaceChildren();
 });
 
+/* Errors take the focus when they appear, once: a part that polls must not steal it again. */
+function focusOnce() {
+  const fresh = document.querySelector("[data-focus]:not([data-focused])");
+  if (!fresh) return;
+  fresh.dataset.focused = "";
+  fresh.focus();
+}
+
 /* ---- after htmx changed the page ------------------------------------------------------------ */
 
 document.addEventListener("htmx:after:swap", () => {
   expireToasts();
-  document.querySelector("[data-focus]:not(:focus)")?.focus();
+  focusOnce();
   const count = document.querySelector("#results [data-announce]");
   if (count) announce(count.dataset.announce);
 });
 
 expireToasts();
-document.querySelector("[data-focus]")?.focus();
+focusOnce();

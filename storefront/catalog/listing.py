@@ -134,7 +134,7 @@ def _conditions(
     if filters.delivery:
         wanted.append(Product.delivery == filters.delivery)
     if filters.on_sale:
-        wanted.append(offer.c.original.is_not(None))
+        wanted += [offer.c.original.is_not(None), Product.status == ProductStatus.PUBLISHED]
     if filters.in_stock:
         wanted += [
             offer.c.sold_out.is_(False),

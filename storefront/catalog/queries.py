@@ -123,7 +123,8 @@ def list_on_sale(session: Session, *, now: datetime, limit: int = 8) -> list[Car
     """Products whose shown price is reduced and that can be bought, the largest cut first."""
     offer = shown_offer()
     cut = (offer.c.original - offer.c.price) * 100 / offer.c.original
-    wanted = [is_shown(), offer.c.original.is_not(None), offer.c.sold_out.is_(False)]
+    on_sale = (offer.c.original.is_not(None), offer.c.sold_out.is_(False))
+    wanted = [Product.status == ProductStatus.PUBLISHED, *on_sale]
     return first_cards(session, offer, wanted, order=cut.desc(), now=now, limit=limit)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -40,19 +41,26 @@ def hold_stock(session: Session, quantities: Mapping[UUID, int], *, order_id: UU
 
 
 def take_stock(session: Session, order_id: UUID) -> None:
-    """Turn an order's holds into sales. Idempotent: holds that left `held` are not touched."""
+    """Turn an order's holds into sales. Idempotent: holds that left `held` are not touched.
+
+    All variants first, then the products' figures, each in the order of ids: two carts with
+    tiers of the same products cannot deadlock either.
+    """
+    sold: Counter[UUID] = Counter()
     for hold in _leave_held(session, order_id, HoldState.TAKEN):
-        product_id = session.scalar(
+        product_id = session.scalars(
             update(Variant)
             .where(Variant.id == hold.variant_id)
             .values(held=Variant.held - hold.quantity, sold=Variant.sold + hold.quantity)
             .returning(Variant.product_id)
             .execution_options(synchronize_session=False)
-        )
+        ).one()
+        sold[product_id] += hold.quantity
+    for product_id in sorted(sold):
         session.execute(
             update(Product)
             .where(Product.id == product_id)
-            .values(sold_count=Product.sold_count + hold.quantity)
+            .values(sold_count=Product.sold_count + sold[product_id])
             .execution_options(synchronize_session=False)
         )
 

@@ -24,9 +24,7 @@ from storefront.messages import message_for
 from storefront.orders.models import ORDER_MACHINE, Order, OrderAction, OrderState, PaymentMethod
 from storefront.orders.queries import get_order
 from storefront.orders.service import find_order_by_key
-from storefront.wallet.forms import baht_text
 from storefront.wallet.queries import find_balance
-from storefront.wallet.service import LEAST_TOP_UP
 from storefront.web import limiter, member, read, shop, visitor
 
 bp = Blueprint("checkout", __name__)
@@ -131,7 +129,6 @@ def _checkout_page(
         balance=balance,
         covers=covers,
         gap=gap,
-        top_up_url=url_for("wallet.show", amount=baht_text(max(gap, LEAST_TOP_UP))),
         takes_card=total >= LEAST_CARD_AMOUNT,
         least_card_amount=LEAST_CARD_AMOUNT,
         problem=problem,

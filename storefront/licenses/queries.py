@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
@@ -59,22 +58,15 @@ def list_licenses(session: Session, user_id: UUID, *, now: datetime) -> tuple[Li
     return _rows(session, _licenses().where(License.user_id == user_id), now)
 
 
-def find_license(
-    session: Session, license_id: UUID, *, user_id: UUID, now: datetime
-) -> LicenseRow | None:
-    """One licence of this person; None when it is unknown or somebody else's."""
-    mine = _licenses().where(License.id == license_id, License.user_id == user_id)
-    rows = _rows(session, mine, now)
-    return rows[0] if rows else None
-
-
 def list_order_licenses(
     session: Session, order_id: UUID, *, now: datetime
 ) -> tuple[LicenseRow, ...]:
     """The licences that came of an order, without their latest release; who may see that order is
     for the caller to check."""
     found = session.execute(_licenses().where(OrderLine.order_id == order_id)).all()
-    return tuple(_row(*row, {}, now) for row in found)
+    return tuple(
+        _row(license, product, line, number, {}, now) for license, product, line, number in found
+    )
 
 
 def count_licenses(session: Session, user_id: UUID, *, now: datetime) -> LicenseCount:
@@ -93,7 +85,7 @@ def mask_key(hint: str) -> str:
     return hint + _HIDDEN
 
 
-def _licenses() -> Select[Any]:
+def _licenses() -> Select[License, Product, OrderLine, int]:
     return (
         select(License, Product, OrderLine, Order.number)
         .join(Product, Product.id == License.product_id)
@@ -103,10 +95,15 @@ def _licenses() -> Select[Any]:
     )
 
 
-def _rows(session: Session, query: Select[Any], now: datetime) -> tuple[LicenseRow, ...]:
+def _rows(
+    session: Session, query: Select[License, Product, OrderLine, int], now: datetime
+) -> tuple[LicenseRow, ...]:
     found = session.execute(query).all()
-    latest = _latest_releases(session, {row.License.product_id for row in found}, now)
-    return tuple(_row(*row, latest, now) for row in found)
+    latest = _latest_releases(session, {row[0].product_id for row in found}, now)
+    return tuple(
+        _row(license, product, line, number, latest, now)
+        for license, product, line, number in found
+    )
 
 
 def _row(

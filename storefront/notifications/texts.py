@@ -11,8 +11,8 @@ from flask import request
 from flask_babel import gettext as _
 
 from storefront.accounts.rules import safe_next_path
-from storefront.language import money_text
 from storefront.kit.money import Money
+from storefront.language import money_text
 from storefront.notifications.queries import NoticeRow
 
 ACCOUNT_PATH: Final = "/account"
@@ -50,20 +50,24 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
     """One sentence for this event. An event this version does not know gets a general one: an
     older process may show the notice of a newer one."""
     reference = str(context.get("reference", ""))
-    if event == "order_completed":
-        return _(
-            "Order %(reference)s is complete. Your keys and files are ready.", reference=reference
-        )
-    if event == "topup_completed":
-        return _("%(amount)s was added to your wallet.", amount=_amount(context))
-    if event == "payment_credited":
-        return _(
-            "Your payment for order %(reference)s came when it was closed or paid already, so"
-            " %(amount)s was added to your wallet.",
-            reference=reference,
-            amount=_amount(context),
-        )
-    return _("There is news in your account.")
+    match event:
+        case "order_completed":
+            sentence = _(
+                "Order %(reference)s is complete. Your keys and files are ready.",
+                reference=reference,
+            )
+        case "topup_completed":
+            sentence = _("%(amount)s was added to your wallet.", amount=_amount(context))
+        case "payment_credited":
+            sentence = _(
+                "Your payment for order %(reference)s came when it was closed or paid already, so"
+                " %(amount)s was added to your wallet.",
+                reference=reference,
+                amount=_amount(context),
+            )
+        case _other:
+            sentence = _("There is news in your account.")
+    return str(sentence)
 
 
 def _amount(context: Mapping[str, Any]) -> str:

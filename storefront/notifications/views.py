@@ -12,8 +12,8 @@ from flask_babel import gettext as _
 
 from storefront.hx import render, see_other
 from storefront.i18n import current_locale
-from storefront.language import date_text
 from storefront.kit.clock import in_shop_zone
+from storefront.language import date_text
 from storefront.notifications import queries, service
 from storefront.notifications.texts import Notice, in_words
 from storefront.web import member, read, shop, visitor
@@ -62,7 +62,7 @@ def _by_day(rows: Sequence[queries.NoticeRow], *, today: date) -> list[Day]:
 
 def _day_label(day: date, moment: datetime, today: date) -> str:
     if day == today:
-        return _("Today")
+        return str(_("Today"))
     if day == today - timedelta(days=1):
-        return _("Yesterday")
+        return str(_("Yesterday"))
     return date_text(moment, current_locale())

@@ -186,7 +186,7 @@ def get_order_for_staff(session: Session, order_id: UUID) -> tuple[Order, User]:
     return row[0], row[1]
 
 
-def _whole_order(order_id: UUID) -> Select[tuple[Order]]:
+def _whole_order(order_id: UUID) -> Select[Order]:
     return (
         select(Order)
         .where(Order.id == order_id)

@@ -200,13 +200,13 @@ class Supervisor:
     def _wait_for(self, name: str, ready: Callable[[], bool]) -> None:
         watched = next(one for one in self._watched if one.name == name)
         service = watched.service
-        wait_until(
+        came = wait_until(
             lambda: not service.is_running() or ready(),
             seconds=START_SECONDS,
             interrupted=self._interrupted,
             pause=0.05,
         )
-        if not service.is_running() or not ready():
+        if not came or not service.is_running():
             what = "is not ready yet" if service.is_running() else "stopped"
             raise ServiceError(f"{name} {what}; the end of {service.log}:\n{tail(service.log)}")
 

@@ -12,7 +12,7 @@ def test_a_phrase_is_cut_at_a_hundred_characters() -> None:
 
 
 def test_full_width_letters_become_plain_ones() -> None:
-    assert clean_phrase("ＱＲ") == "QR"
+    assert clean_phrase("\uff31\uff32") == "QR"
 
 
 def test_sara_am_survives_normalising() -> None:

@@ -1,0 +1,81 @@
+"""Browser journeys on the real stack: web, worker, scheduler, PostgreSQL, Valkey and the sandbox,
+started by the command a person would type."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from storefront.sandbox.demo_stack import DemoStack
+from tests.journeys.visitor import Visit
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process runs all journeys: they share one stack."""
+    for item in items:
+        if "journeys" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("journeys"))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoStack]:
+    """A demo of the journeys' own."""
+    demo = DemoStack(tmp_path_factory.mktemp("journeys")).start(timeout=180)
+    yield demo
+    demo.destroy()
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The system's Chromium: the one Playwright would download is not asked for."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        message = "no browser: install Chromium (make browser says how)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return {
+        **browser_type_launch_args,
+        "executable_path": found,
+        "args": [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ],
+    }
+
+
+@pytest.fixture
+def visit(stack: DemoStack, browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """visit(locale="th", javascript=True, width=1280): a fresh browser at the shop's door. When
+    the test is over, nothing may have been refused by the content security policy and no script
+    may have failed."""
+    visits: list[Visit] = []
+
+    def begin(*, locale: str = "th", javascript: bool = True, width: int = 1280) -> Visit:
+        context = browser.new_context(
+            viewport={"width": width, "height": 844},
+            java_script_enabled=javascript,
+            accept_downloads=True,
+            locale="th-TH" if locale == "th" else "en-US",
+        )
+        context.set_default_timeout(15_000)
+        page: Page = context.new_page()
+        visits.append(Visit(page, stack, locale=locale))
+        return visits[-1]
+
+    yield begin
+    for one in visits:
+        one.page.context.close()
+    problems = [problem for one in visits for problem in one.problems]
+    assert not problems, problems

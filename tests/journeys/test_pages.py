@@ -1,0 +1,101 @@
+"""Every page, in both languages, on a phone and on a desk: it answers, fits, and axe is content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.journeys.visitor import Visit
+
+Begin = Callable[..., Visit]
+PUBLIC = [
+    "/",
+    "/products",
+    "/products?q=HUD",
+    "/products?q=zzzz-nothing",
+    "/products/qr-garage",
+    "/products/qr-racing",
+    "/products/qr-courier",
+    "/products/qr-starter-city",
+    "/cart",
+    "/sign-in",
+    "/no-such-page",
+]
+MEMBER = [
+    "/account",
+    "/account/orders",
+    "/account/licenses",
+    "/account/downloads",
+    "/account/wallet",
+    "/account/notifications",
+    "/account/sessions",
+    "/checkout",
+]
+STAFF = ["/admin", "/admin/orders"]
+
+
+def check(visitor: Visit, path: str) -> None:
+    answer = visitor.go(path)
+    assert answer.status == (404 if path == "/no-such-page" else 200), path
+    page = visitor.page
+    assert page.locator("h1").count() == 1, path
+    assert page.locator("html").get_attribute("lang") == visitor.locale
+    wide = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert wide <= 0, f"{path} is {wide} px too wide"
+    found = Axe().run(page)
+    assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("locale", ["th", "en"])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_public_pages_fit_and_are_accessible(
+    visit: Begin, locale: str, width: int, theme: str
+) -> None:
+    visitor = visit(locale=locale, width=width)
+    visitor.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+    for path in PUBLIC:
+        check(visitor, path)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("locale", ["th", "en"])
+def test_account_pages_fit_and_are_accessible(visit: Begin, locale: str, width: int) -> None:
+    visitor = visit(locale=locale, width=width)
+    visitor.page.emulate_media(reduced_motion="reduce")
+    visitor.sign_in("somchai")
+    visitor.add_to_cart("qr-fishing")
+    for path in MEMBER:
+        check(visitor, path)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_staff_pages_fit_and_are_accessible(visit: Begin, width: int) -> None:
+    visitor = visit(locale="en", width=width)
+    visitor.page.emulate_media(reduced_motion="reduce")
+    visitor.sign_in("mali")
+    for path in STAFF:
+        check(visitor, path)
+    visitor.page.locator("main a:has-text('QR-')").first.click()
+    check(visitor, visitor.page.url.removeprefix(visitor.url("")))
+
+
+def test_the_first_tab_stop_skips_to_the_content(visit: Begin) -> None:
+    visitor = visit(locale="en")
+    visitor.go("/")
+    visitor.page.keyboard.press("Tab")
+    skip = visitor.page.locator(":focus")
+    assert (skip.get_attribute("href") or "").startswith("#")
+    visitor.page.keyboard.press("Enter")
+    assert visitor.page.evaluate("location.hash.length") > 1
+
+
+def test_the_language_switch_keeps_the_page(visit: Begin) -> None:
+    visitor = visit(locale="th")
+    visitor.go("/products?q=HUD")
+    link = visitor.page.locator("a[hreflang=en]:visible").first
+    assert (link.get_attribute("href") or "").endswith("/en/products?q=HUD")

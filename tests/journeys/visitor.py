@@ -1,0 +1,96 @@
+"""What a visitor does in a browser, in words."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import requests
+from playwright.sync_api import ConsoleMessage, Page, expect
+
+from storefront.sandbox.demo_stack import DemoStack
+
+# Statuses of pages that tests ask for on purpose; the browser reports each as an error.
+EXPECTED_STATUS = re.compile(r"status of (401|403|404|409|422|503)")
+
+
+class Visit:
+    """One browser in one language. Collects what the console complains about."""
+
+    def __init__(self, page: Page, stack: DemoStack, *, locale: str) -> None:
+        self.page = page
+        self.stack = stack
+        self.locale = locale
+        self.problems: list[str] = []
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.problems.append(f"{page.url}: {error}"))
+
+    def url(self, path: str) -> str:
+        """The address of a page in this visitor's language."""
+        return self.stack.url + ("/en" if self.locale == "en" else "") + path
+
+    def go(self, path: str) -> Any:
+        """Open a page; the response."""
+        return self.page.goto(self.url(path))
+
+    def sign_in(self, username: str, *, path: str = "/") -> None:
+        """Through the sandbox's Discord, and back to `path`."""
+        prefix = "/en" if self.locale == "en" else ""
+        self.go(f"/sign-in?next={prefix}{path}")
+        self.press("form[action$='/sign-in/discord'] button[type=submit]")
+        self.page.locator(f"#user-{username}").click()
+        expect(self.page).to_have_url(self.url(path))
+        self.empty_cart()
+        self.go(path)
+
+    def add_to_cart(self, slug: str) -> None:
+        """From the product's page; the header then counts it."""
+        self.go(f"/products/{slug}")
+        with self.page.expect_response(re.compile(r"/cart/lines$")):
+            self.press("#buy-form button[type=submit]")
+        self.page.wait_for_load_state()
+
+    def empty_cart(self) -> None:
+        """Take everything out that an earlier visit left."""
+        self.go("/cart")
+        while (remove := self.page.locator("form[action$='/removal'] button:visible")).count():
+            with self.page.expect_response(re.compile(r"/removal$")):
+                remove.first.click()
+            self.go("/cart")
+
+    def place(self, method: str) -> None:
+        """On the checkout page: choose and press the one big button."""
+        self.go("/checkout")
+        self.page.locator(f"label:has(#method-{method}), #method-{method}").first.click()
+        self.press("form[action$='/checkout'] button[type=submit]")
+
+    def press(self, selector: str) -> None:
+        """Click the first visible one."""
+        self.page.locator(f"{selector}:visible").first.click()
+
+    def mails_to(self, address: str, *, least: int = 1, seconds: float = 30) -> list[Any]:
+        """What the inbox holds for an address, once there are `least` mails."""
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = requests.get(
+                f"{self.stack.sandbox_url}/inbox.json", params={"to": address}, timeout=10
+            )
+            mails: list[Any] = answer.json()
+            if len(mails) >= least or time.monotonic() > deadline:
+                return mails
+            time.sleep(0.2)
+
+    def verify(self, key: str, **fields: str) -> dict[str, Any]:
+        """What a game server is told about a key."""
+        answer = requests.post(
+            f"{self.stack.url}/api/licenses/verify",
+            json={"license_key": key, **fields},
+            timeout=10,
+        )
+        assert answer.status_code == 200
+        return dict(answer.json())
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not EXPECTED_STATUS.search(message.text):
+            self.problems.append(f"{self.page.url}: {message.text}")
