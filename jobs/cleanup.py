@@ -8,11 +8,10 @@ from sqlalchemy import delete
 
 from storefront.accounts.models import SignInSession
 from storefront.bootstrap import Shop
-from storefront.cart.models import Cart
+from storefront.cart.service import delete_stale_guest_carts
 from storefront.outbox import purge_finished
 
 DONE_MESSAGES_KEPT = timedelta(days=7)
-GUEST_CARTS_KEPT = timedelta(days=30)
 ENDED_SESSIONS_KEPT = timedelta(days=30)
 
 
@@ -21,9 +20,7 @@ def purge(shop: Shop) -> None:
     now = shop.clock()
     with shop.database.transaction() as session:
         purge_finished(session, older_than=DONE_MESSAGES_KEPT)
-        session.execute(
-            delete(Cart).where(Cart.user_id.is_(None), Cart.updated_at < now - GUEST_CARTS_KEPT)
-        )
+        delete_stale_guest_carts(session, now=now)
         session.execute(
             delete(SignInSession).where(SignInSession.expires_at < now - ENDED_SESSIONS_KEPT)
         )

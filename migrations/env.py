@@ -18,7 +18,8 @@ def run(engine: Engine) -> None:
             target_metadata=Base.metadata,
             compare_type=True,
             compare_server_default=True,
-            transaction_per_migration=True,
+            # The lock below must outlive every step, not only the first.
+            transaction_per_migration=False,
         )
         with context.begin_transaction():
             # One migration at a time, whatever is started side by side.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, g, has_app_context, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
@@ -98,6 +98,12 @@ class RequestSessions(SQLAlchemy):
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
         super().__init__(metadata=Base.metadata, session_options={"expire_on_commit": False})
+
+    def give_back_connection(self) -> None:
+        """Before a request writes: its reading connection goes back to the pool, what was read
+        stays readable."""
+        if has_app_context() and self.session.registry.has():
+            self.session.commit()
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Any:
         return self._shop.database.reading_engine

@@ -71,8 +71,8 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
     """Turn the cart into an order; pay it at once when it is free or paid from the wallet.
 
     Idempotent by (user, idempotency key): the earlier order comes back. Locks the cart, so a
-    double click waits for its twin, then the variants. Raises Invalid `key_reused` or
-    `amount_too_small`, Conflict `cart_empty`, `not_for_sale`, `sold_out`, `total_changed` or
+    double click waits for its twin, then the variants. Raises Invalid `key_reused`,
+    `method_not_offered` or `amount_too_small`, Conflict `cart_empty`, `not_for_sale`, `sold_out`, `total_changed` or
     `balance_too_low`; nothing is kept then.
     """
     cart_id = session.scalar(select(Cart.id).where(Cart.user_id == wish.user_id).with_for_update())
@@ -169,9 +169,11 @@ def close_order(
     if order.state != OrderState.PENDING:
         return
     apply_action(session, order, action, actor=actor, now=now)
-    release_stock(session, order.id)
     if action is OrderAction.CANCEL:
+        # The cart before the stock, like placing an order: the other way round two tabs of one
+        # member could wait for each other.
         _refill_cart(session, order)
+    release_stock(session, order.id)
 
 
 def _check_quote(quote: Quote, wish: Wish) -> None:
@@ -181,6 +183,9 @@ def _check_quote(quote: Quote, wish: Wish) -> None:
         raise Conflict("not_for_sale")
     if quote.total != wish.expected_total:
         raise Conflict("total_changed", f"{quote.total} instead of {wish.expected_total}")
+    if quote.total and wish.method is PaymentMethod.FREE:
+        # Free is what an order turns out to be, never what somebody asks for.
+        raise Invalid("method_not_offered")
     if wish.method is PaymentMethod.STRIPE and quote.total and quote.total < LEAST_CARD_AMOUNT:
         raise Invalid("amount_too_small")
 

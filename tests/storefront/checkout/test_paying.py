@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import hmac
 import json
+import time
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -138,6 +143,17 @@ def test_a_free_order_needs_no_payment(shop: Shop, make: Factory) -> None:
     assert count(shop, Payment) == 0
 
 
+def test_nobody_gets_for_free_what_costs_money(shop: Shop, make: Factory) -> None:
+    user, product = make.user(), make.product(price=baht(490))
+    make.cart(user, (product, 1))
+
+    with pytest.raises(Invalid) as error:
+        place(shop, user.id, baht(490), method=PaymentMethod.FREE)
+
+    assert error.value.code == "method_not_offered"
+    assert count(shop, Order) == 0
+
+
 def test_a_card_order_completes_when_the_buyer_comes_back(
     shop: Shop, make: Factory, sandbox
 ) -> None:
@@ -171,8 +187,6 @@ def test_a_card_order_completes_by_webhook_alone_and_replays_change_nothing(
             "/api/webhooks/stripe", data=payload, headers={"Stripe-Signature": signature}
         )
         assert answer.status_code == 200
-    from datetime import timedelta
-
     sweep_outbox(shop, overdue=timedelta(0))
 
     assert state_of(shop, placed.order_id) == OrderState.COMPLETED
@@ -283,9 +297,6 @@ def test_a_top_up_is_credited_once(shop: Shop, make: Factory, sandbox) -> None:
 def test_the_sweep_finds_a_payment_whose_redirect_and_webhook_were_lost(
     settings, shop: Shop, make: Factory, sandbox
 ) -> None:
-    import dataclasses
-    from datetime import timedelta
-
     user, product = make.user(), make.product(price=baht(490))
     make.cart(user, (product, 1))
     placed = place(shop, user.id, baht(490), method=PaymentMethod.STRIPE)
@@ -300,10 +311,6 @@ def test_the_sweep_finds_a_payment_whose_redirect_and_webhook_were_lost(
 
 
 def signed_events(sandbox, about: str) -> list[tuple[bytes, str]]:
-    import hashlib
-    import hmac
-    import time
-
     listed = requests.get(
         f"{sandbox.stripe_url}/v1/events?limit=100",
         headers={"Authorization": f"Bearer {sandbox.stripe_secret_key}"},
