@@ -73,7 +73,7 @@ def open_dossier(session: Session, order_id: UUID, *, now: datetime) -> OrderDos
         payments=payments,
         postings=_postings(session, order.id),
         licenses=list_order_licenses(session, order.id, now=now),
-        webhooks=_webhooks(session, order, payments),
+        webhooks=_webhooks(session, payments),
         mails=_mails(session, order.id),
         waiting_mail=_waiting_mail(session, order.id),
     )
@@ -100,26 +100,11 @@ def _postings(session: Session, order_id: UUID) -> tuple[Posting, ...]:
     )
 
 
-def _webhooks(
-    session: Session, order: Order, payments: Sequence[Payment]
-) -> Sequence[WebhookEvent]:
-    """Events whose object is one of the order's sessions or payments, or belongs to one."""
-    known = [
-        gateway_id
-        for payment in payments
-        for gateway_id in (payment.gateway_session_id, payment.gateway_payment_id)
-        if gateway_id is not None
-    ]
-    if not known:
-        return []
-    subject = WebhookEvent.payload["data"]["object"]
+def _webhooks(session: Session, payments: Sequence[Payment]) -> Sequence[WebhookEvent]:
+    """Events that were found to be about one of the order's payments."""
     return session.scalars(
         select(WebhookEvent)
-        .where(
-            # Nothing can be said of an order before it exists; ids are in time order.
-            WebhookEvent.id > order.id,
-            subject["id"].astext.in_(known) | subject["payment_intent"].astext.in_(known),
-        )
+        .where(WebhookEvent.payment_id.in_([payment.id for payment in payments]))
         .order_by(WebhookEvent.id)
         .limit(MOST_WEBHOOKS)
     ).all()

@@ -31,6 +31,11 @@ _names = itertools.count(1)
 FERNET_KEY = Fernet.generate_key().decode()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long`: the fault runs with many rounds instead of a few."""
+    parser.addoption("--long", action="store_true", help="many rounds of kill -9")
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL server of this worker, with a migrated database called `template`."""

@@ -4,7 +4,7 @@ from alembic import op
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-revision = "749f1ea11f20"
+revision = "f8eb75aa194c"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -70,10 +70,7 @@ def upgrade() -> None:
         sa.Column("reference", sa.String(length=100), nullable=False),
         sa.Column("subject_id", sa.Uuid(), nullable=True),
         sa.Column(
-            "posted_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
+            "posted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
@@ -84,10 +81,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("kind", "reference", name=op.f("uq_ledger_postings_kind_reference")),
     )
     op.create_index(
-        op.f("ix_ledger_postings_subject_id"),
-        "ledger_postings",
-        ["subject_id"],
-        unique=False,
+        op.f("ix_ledger_postings_subject_id"), "ledger_postings", ["subject_id"], unique=False
     )
     op.create_table(
         "outbox",
@@ -130,10 +124,7 @@ def upgrade() -> None:
         sa.Column("event", sa.String(length=40), nullable=False),
         sa.Column("message_id", sa.String(length=200), nullable=False),
         sa.Column(
-            "sent_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
+            "sent_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
         sa.PrimaryKeyConstraint("dedupe_key", name=op.f("pk_sent_mails")),
     )
@@ -163,28 +154,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("discord_id", name=op.f("uq_users_discord_id")),
     )
     op.create_table(
-        "webhook_events",
-        sa.Column("source", sa.String(length=20), nullable=False),
-        sa.Column("event_id", sa.String(length=200), nullable=False),
-        sa.Column("event_type", sa.String(length=100), nullable=False),
-        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("state", sa.String(length=10), nullable=False),
-        sa.Column(
-            "received_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.CheckConstraint(
-            "state IN ('received', 'applied', 'ignored')",
-            name=op.f("ck_webhook_events_state"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_events")),
-        sa.UniqueConstraint("source", "event_id", name=op.f("uq_webhook_events_source_event_id")),
-    )
-    op.create_table(
         "audit_entries",
         sa.Column("actor_id", sa.Uuid(), nullable=True),
         sa.Column("action", sa.String(length=60), nullable=False),
@@ -202,10 +171,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_entries")),
     )
     op.create_index(
-        "ix_audit_entries_subject",
-        "audit_entries",
-        ["subject_type", "subject_id"],
-        unique=False,
+        "ix_audit_entries_subject", "audit_entries", ["subject_type", "subject_id"], unique=False
     )
     op.create_table(
         "carts",
@@ -219,8 +185,7 @@ def upgrade() -> None:
         ),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
-            "(user_id IS NULL) <> (guest_token_hash IS NULL)",
-            name=op.f("ck_carts_one_owner"),
+            "(user_id IS NULL) <> (guest_token_hash IS NULL)", name=op.f("ck_carts_one_owner")
         ),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_carts_user_id"), ondelete="CASCADE"
@@ -276,26 +241,26 @@ def upgrade() -> None:
         ),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
-            "type IN ('order', 'update', 'promotion', 'system')",
-            name=op.f("ck_notifications_type"),
+            "type IN ('order', 'update', 'promotion', 'system')", name=op.f("ck_notifications_type")
         ),
         sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-            name=op.f("fk_notifications_user_id"),
-            ondelete="CASCADE",
+            ["user_id"], ["users.id"], name=op.f("fk_notifications_user_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
         sa.UniqueConstraint("dedupe_key", name=op.f("uq_notifications_dedupe_key")),
+    )
+    op.create_index(
+        "ix_notifications_unread",
+        "notifications",
+        ["user_id"],
+        unique=False,
+        postgresql_where=sa.text("read_at IS NULL"),
     )
     op.create_index("ix_notifications_user", "notifications", ["user_id", "id"], unique=False)
     op.create_table(
         "orders",
         sa.Column(
-            "number",
-            sa.BigInteger(),
-            sa.Identity(always=False, start=100001),
-            nullable=False,
+            "number", sa.BigInteger(), sa.Identity(always=False, start=100001), nullable=False
         ),
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("email", sa.String(length=254), nullable=True),
@@ -318,8 +283,7 @@ def upgrade() -> None:
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
-            "payment_method IN ('balance', 'stripe', 'free')",
-            name=op.f("ck_orders_payment_method"),
+            "payment_method IN ('balance', 'stripe', 'free')", name=op.f("ck_orders_payment_method")
         ),
         sa.CheckConstraint(
             "state IN ('pending', 'processing', 'completed', 'cancelled', 'expired', 'partially_refunded', 'refunded')",
@@ -427,8 +391,7 @@ def upgrade() -> None:
         ),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
-            "delivery IN ('open_source', 'protected')",
-            name=op.f("ck_products_delivery"),
+            "delivery IN ('open_source', 'protected')", name=op.f("ck_products_delivery")
         ),
         sa.CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name=op.f("ck_products_slug")),
         sa.CheckConstraint(
@@ -467,10 +430,7 @@ def upgrade() -> None:
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-            name=op.f("fk_sign_in_sessions_user_id"),
-            ondelete="CASCADE",
+            ["user_id"], ["users.id"], name=op.f("fk_sign_in_sessions_user_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_sessions")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_sign_in_sessions_token_hash")),
@@ -492,8 +452,7 @@ def upgrade() -> None:
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
-            "state IN ('pending', 'completed', 'failed', 'expired')",
-            name=op.f("ck_topups_state"),
+            "state IN ('pending', 'completed', 'failed', 'expired')", name=op.f("ck_topups_state")
         ),
         sa.CheckConstraint("amount_satang > 0", name=op.f("ck_topups_amount")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_topups_user_id")),
@@ -526,27 +485,18 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint("amount_satang <> 0", name=op.f("ck_ledger_entries_amount")),
         sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["ledger_accounts.id"],
-            name=op.f("fk_ledger_entries_account_id"),
+            ["account_id"], ["ledger_accounts.id"], name=op.f("fk_ledger_entries_account_id")
         ),
         sa.ForeignKeyConstraint(
-            ["posting_id"],
-            ["ledger_postings.id"],
-            name=op.f("fk_ledger_entries_posting_id"),
+            ["posting_id"], ["ledger_postings.id"], name=op.f("fk_ledger_entries_posting_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_entries")),
         sa.UniqueConstraint(
-            "posting_id",
-            "account_id",
-            name=op.f("uq_ledger_entries_posting_id_account_id"),
+            "posting_id", "account_id", name=op.f("uq_ledger_entries_posting_id_account_id")
         ),
     )
     op.create_index(
-        "ix_ledger_entries_account",
-        "ledger_entries",
-        ["account_id", "id"],
-        unique=False,
+        "ix_ledger_entries_account", "ledger_entries", ["account_id", "id"], unique=False
     )
     op.create_table(
         "order_events",
@@ -559,7 +509,7 @@ def upgrade() -> None:
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
-            server_default=sa.text("clock_timestamp()"),
+            server_default=sa.text("now()"),
             nullable=False,
         ),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -606,8 +556,7 @@ def upgrade() -> None:
         sa.Column("duration_days", sa.BigInteger(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
-            "duration_days IS NULL OR duration_days > 0",
-            name=op.f("ck_variants_duration"),
+            "duration_days IS NULL OR duration_days > 0", name=op.f("ck_variants_duration")
         ),
         sa.CheckConstraint(
             "original_price_satang IS NULL OR original_price_satang > price_satang",
@@ -628,23 +577,48 @@ def upgrade() -> None:
         sa.UniqueConstraint("product_id", "code", name=op.f("uq_variants_product_id_code")),
     )
     op.create_table(
+        "webhook_events",
+        sa.Column("source", sa.String(length=20), nullable=False),
+        sa.Column("event_id", sa.String(length=200), nullable=False),
+        sa.Column("event_type", sa.String(length=100), nullable=False),
+        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("payment_id", sa.Uuid(), nullable=True),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column(
+            "received_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "state <> 'applied' OR payment_id IS NOT NULL", name=op.f("ck_webhook_events_applied")
+        ),
+        sa.CheckConstraint(
+            "state IN ('received', 'applied', 'ignored')", name=op.f("ck_webhook_events_state")
+        ),
+        sa.ForeignKeyConstraint(
+            ["payment_id"], ["payments.id"], name=op.f("fk_webhook_events_payment_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_events")),
+        sa.UniqueConstraint("source", "event_id", name=op.f("uq_webhook_events_source_event_id")),
+    )
+    op.create_index(
+        op.f("ix_webhook_events_payment_id"), "webhook_events", ["payment_id"], unique=False
+    )
+    op.create_table(
         "cart_lines",
         sa.Column("cart_id", sa.Uuid(), nullable=False),
         sa.Column("variant_id", sa.Uuid(), nullable=False),
         sa.Column("quantity", sa.BigInteger(), nullable=False),
         sa.Column("seen_price_satang", sa.BigInteger(), nullable=False),
         sa.Column(
-            "added_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
+            "added_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
         sa.CheckConstraint("quantity BETWEEN 1 AND 10", name=op.f("ck_cart_lines_quantity")),
         sa.ForeignKeyConstraint(
-            ["cart_id"],
-            ["carts.id"],
-            name=op.f("fk_cart_lines_cart_id"),
-            ondelete="CASCADE",
+            ["cart_id"], ["carts.id"], name=op.f("fk_cart_lines_cart_id"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
             ["variant_id"], ["variants.id"], name=op.f("fk_cart_lines_variant_id")
@@ -669,8 +643,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_order_items_quantity")),
         sa.CheckConstraint(
-            "total_satang = unit_price_satang * quantity",
-            name=op.f("ck_order_items_total"),
+            "total_satang = unit_price_satang * quantity", name=op.f("ck_order_items_total")
         ),
         sa.CheckConstraint("unit_price_satang >= 0", name=op.f("ck_order_items_unit_price")),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_items_order_id")),
@@ -726,9 +699,7 @@ def upgrade() -> None:
         sa.CheckConstraint("slots BETWEEN 1 AND 1000", name=op.f("ck_licenses_slots")),
         sa.CheckConstraint("unit >= 1", name=op.f("ck_licenses_unit")),
         sa.ForeignKeyConstraint(
-            ["order_line_id"],
-            ["order_items.id"],
-            name=op.f("fk_licenses_order_line_id"),
+            ["order_line_id"], ["order_items.id"], name=op.f("fk_licenses_order_line_id")
         ),
         sa.ForeignKeyConstraint(
             ["product_id"], ["products.id"], name=op.f("fk_licenses_product_id")
@@ -780,6 +751,8 @@ def downgrade() -> None:
     op.drop_table("stock_holds")
     op.drop_table("order_items")
     op.drop_table("cart_lines")
+    op.drop_index(op.f("ix_webhook_events_payment_id"), table_name="webhook_events")
+    op.drop_table("webhook_events")
     op.drop_table("variants")
     op.drop_table("releases")
     op.drop_index("ix_order_events_order_id", table_name="order_events")
@@ -792,9 +765,7 @@ def downgrade() -> None:
     op.drop_index("ix_sign_in_sessions_user_id", table_name="sign_in_sessions")
     op.drop_table("sign_in_sessions")
     op.drop_index(
-        "ix_products_newest",
-        table_name="products",
-        postgresql_where=sa.text("status <> 'draft'"),
+        "ix_products_newest", table_name="products", postgresql_where=sa.text("status <> 'draft'")
     )
     op.drop_index("ix_products_category_id", table_name="products")
     op.drop_table("products")
@@ -814,18 +785,20 @@ def downgrade() -> None:
     op.drop_index("ix_orders_state", table_name="orders")
     op.drop_table("orders")
     op.drop_index("ix_notifications_user", table_name="notifications")
+    op.drop_index(
+        "ix_notifications_unread",
+        table_name="notifications",
+        postgresql_where=sa.text("read_at IS NULL"),
+    )
     op.drop_table("notifications")
     op.drop_table("ledger_accounts")
     op.drop_table("carts")
     op.drop_index("ix_audit_entries_subject", table_name="audit_entries")
     op.drop_table("audit_entries")
-    op.drop_table("webhook_events")
     op.drop_table("users")
     op.drop_table("sent_mails")
     op.drop_index(
-        "ix_outbox_due",
-        table_name="outbox",
-        postgresql_where=sa.text("state = 'pending'"),
+        "ix_outbox_due", table_name="outbox", postgresql_where=sa.text("state = 'pending'")
     )
     op.drop_table("outbox")
     op.drop_index(op.f("ix_ledger_postings_subject_id"), table_name="ledger_postings")

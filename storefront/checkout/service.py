@@ -72,8 +72,8 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
 
     Idempotent by (user, idempotency key): the earlier order comes back. Locks the cart, so a
     double click waits for its twin, then the variants. Raises Invalid `key_reused`,
-    `method_not_offered` or `amount_too_small`, Conflict `cart_empty`, `not_for_sale`, `sold_out`, `total_changed` or
-    `balance_too_low`; nothing is kept then.
+    `method_not_offered` or `amount_too_small`, Conflict `cart_empty`, `not_for_sale`, `sold_out`,
+    `total_changed` or `balance_too_low`; nothing is kept then.
     """
     cart_id = session.scalar(select(Cart.id).where(Cart.user_id == wish.user_id).with_for_update())
     request_hash = hash_request(method=wish.method, expected_total=wish.expected_total)
@@ -96,6 +96,7 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
             lines=[_new_line(line) for line in quote.lines],
             idempotency_key=wish.idempotency_key,
             request_hash=request_hash,
+            placed_at=now,
             expires_at=now + PAYMENT_LIFETIME,
         ),
     )
@@ -108,7 +109,9 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
         start_order_payment(session, order, now=now)
         return order
     if method is PaymentMethod.BALANCE:
-        pay_from_wallet(session, user_id=order.user_id, amount=order.total, order_id=order.id)
+        pay_from_wallet(
+            session, user_id=order.user_id, amount=order.total, order_id=order.id, now=now
+        )
     complete_order(session, order, actor=f"user:{wish.user_id}", vault=vault, now=now)
     return order
 
@@ -155,6 +158,7 @@ def complete_order(
         context={"reference": order.reference},
         path=f"/account/orders/{order.id}",
         dedupe_key=f"order_completed:{order.id}",
+        now=now,
     )
     if order.email:
         queue_mail(session, event="order_completed", subject_id=order.id)

@@ -104,7 +104,7 @@ def _deliver(session: Session, payment: Payment, means: Settling) -> None:
         return
     order = lock_order(session, payment.subject_id)
     if order.state not in (OrderState.PENDING, OrderState.PROCESSING):
-        _keep_for_buyer(session, order, payment, gateway_payment_id)
+        _keep_for_buyer(session, order, payment, gateway_payment_id, now=means.now)
         return
     post_entries(
         session,
@@ -115,12 +115,18 @@ def _deliver(session: Session, payment: Payment, means: Settling) -> None:
             Leg(AccountKind.GATEWAY, -payment.amount),
             Leg(AccountKind.SALES, payment.amount),
         ],
+        now=means.now,
     )
     complete_order(session, order, actor=GATEWAY_ACTOR, vault=means.vault, now=means.now)
 
 
 def _keep_for_buyer(
-    session: Session, order: Order, payment: Payment, gateway_payment_id: str
+    session: Session,
+    order: Order,
+    payment: Payment,
+    gateway_payment_id: str,
+    *,
+    now: datetime,
 ) -> None:
     # Closed, or paid already: the stock may be gone, so the money becomes wallet credit.
     credit_stray_payment(
@@ -131,6 +137,7 @@ def _keep_for_buyer(
         gateway_payment_id=gateway_payment_id,
         subject_id=order.id,
         reference=order.reference,
+        now=now,
     )
 
 

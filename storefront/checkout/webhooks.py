@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
 from storefront.bootstrap import Shop
 from storefront.checkout.flow import refresh_payment
 from storefront.kit.ids import parse_id
@@ -16,10 +19,11 @@ from storefront.payments.service import close_event
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Which payment an event speaks of, and its session if the event names it."""
+    """What an event names: our payment, the gateway's session, the gateway's payment."""
 
-    payment_id: UUID
+    payment_id: UUID | None
     session_id: str | None
+    gateway_payment_id: str | None
 
 
 def apply_webhook(shop: Shop, webhook_id: UUID) -> None:
@@ -28,23 +32,47 @@ def apply_webhook(shop: Shop, webhook_id: UUID) -> None:
     with shop.database.reading() as reader:
         event = reader.get_one(WebhookEvent, webhook_id)
         hint = read_hint(event.event_type, event.payload)
-        known = hint is not None and reader.get(Payment, hint.payment_id) is not None
+        payment_id = _find_payment_id(reader, hint)
     if event.state != WebhookState.RECEIVED:
         return
-    if hint is not None and known:
-        refresh_payment(shop, hint.payment_id, session_id=hint.session_id)
-    outcome = WebhookState.APPLIED if known else WebhookState.IGNORED
+    if payment_id is not None:
+        refresh_payment(shop, payment_id, session_id=hint.session_id)
     with shop.database.transaction() as session:
-        close_event(session, webhook_id, state=outcome, now=shop.clock())
+        close_event(session, webhook_id, payment_id=payment_id, now=shop.clock())
 
 
-def read_hint(event_type: str, payload: dict[str, Any]) -> Hint | None:
-    """Find our payment's id in an event; None when it is not about one of our payments."""
-    subject = payload.get("data", {}).get("object", {})
-    metadata = subject.get("metadata")
-    named = metadata.get("payment_id") if isinstance(metadata, dict) else None
-    payment_id = parse_id(named or subject.get("client_reference_id") or "")
-    if payment_id is None:
-        return None
+def read_hint(event_type: str, payload: dict[str, Any]) -> Hint:
+    """What an event names. Its fields come from outside: whatever has another shape than it
+    should is treated as absent."""
+    subject = _mapping(_mapping(payload.get("data")).get("object"))
+    subject_id = _text(subject.get("id"))
+    named = _text(_mapping(subject.get("metadata")).get("payment_id"))
     is_session = event_type.startswith("checkout.session.")
-    return Hint(payment_id, subject["id"] if is_session else None)
+    is_intent = event_type.startswith("payment_intent.")
+    return Hint(
+        payment_id=parse_id(named or _text(subject.get("client_reference_id")) or ""),
+        session_id=subject_id if is_session else None,
+        gateway_payment_id=subject_id if is_intent else _text(subject.get("payment_intent")),
+    )
+
+
+def _find_payment_id(session: Session, hint: Hint) -> UUID | None:
+    return session.scalar(
+        select(Payment.id)
+        .where(
+            or_(
+                Payment.id == hint.payment_id,
+                Payment.gateway_session_id == hint.session_id,
+                Payment.gateway_payment_id == hint.gateway_payment_id,
+            )
+        )
+        .limit(1)
+    )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

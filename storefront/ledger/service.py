@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -40,11 +41,12 @@ def post_entries(
     reference: str,
     legs: Sequence[Leg],
     subject_id: UUID | None = None,
+    now: datetime | None = None,
 ) -> UUID | None:
     """Book one balanced set of entries and move the wallets' cached balances with it.
 
-    Idempotent by (kind, reference): returns None, and moves nothing, when that cause was booked
-    before; a second caller at the same time waits for the first to commit. Wallet rows are locked
+    Booked at `now`, or at the database's time. Idempotent by (kind, reference): returns None, and
+    moves nothing, when that cause was booked before; a second caller at the same time waits for the first to commit. Wallet rows are locked
     in the order of their ids, so two postings never wait for each other in a circle. Raises
     ValueError for legs that do not sum to zero, Conflict `balance_too_low` for a wallet that
     would fall below zero.
@@ -54,7 +56,13 @@ def post_entries(
         raise ValueError("a posting must sum to zero")
     posting_id: UUID | None = session.scalar(
         insert(LedgerPosting)
-        .values(id=new_id(), kind=kind, reference=reference, subject_id=subject_id)
+        .values(
+            id=new_id(),
+            kind=kind,
+            reference=reference,
+            subject_id=subject_id,
+            posted_at=now or func.now(),
+        )
         .on_conflict_do_nothing(index_elements=["kind", "reference"])
         .returning(LedgerPosting.id)
     )

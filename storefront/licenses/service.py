@@ -58,6 +58,7 @@ def issue_licenses(
                 unit=grant.unit,
                 status=LicenseStatus.ACTIVE,
                 slots=grant.slots,
+                created_at=now,
                 expires_at=_end_of(grant, now),
             )
             .on_conflict_do_nothing(index_elements=["order_line_id", "product_id", "unit"])

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,7 @@ def notify(
     context: Mapping[str, Any],
     path: str,
     dedupe_key: str,
+    now: datetime | None = None,
 ) -> None:
     """Put a notice into a person's list; idempotent by `dedupe_key`."""
     session.execute(
@@ -37,6 +38,7 @@ def notify(
             context=dict(context),
             path=path,
             dedupe_key=dedupe_key,
+            created_at=now or func.now(),
         )
         .on_conflict_do_nothing(index_elements=["dedupe_key"])
     )

@@ -173,4 +173,4 @@ class OrderEvent(Identified, Base):
     to_state: Mapped[str] = mapped_column(String(20))
     actor: Mapped[str] = mapped_column(String(60))
     reason: Mapped[str] = mapped_column(String(300), default="")
-    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -52,6 +52,7 @@ class NewOrder:
     lines: Sequence[NewLine]
     idempotency_key: str
     request_hash: str
+    placed_at: datetime
     expires_at: datetime
 
 
@@ -72,12 +73,15 @@ def create_order(session: Session, new: NewOrder) -> Order:
         total_satang=total.satang,
         idempotency_key=new.idempotency_key,
         request_hash=new.request_hash,
+        created_at=new.placed_at,
         expires_at=new.expires_at,
     )
     order.lines = [_order_line(line, position) for position, line in enumerate(new.lines)]
     session.add(order)
     session.flush()
-    _record_event(session, order, "place", None, actor=f"user:{new.user_id}", reason="")
+    _record_event(
+        session, order, "place", None, actor=f"user:{new.user_id}", now=new.placed_at, reason=""
+    )
     return order
 
 
@@ -125,7 +129,7 @@ def apply_action(
     order.state = outcome.state
     if outcome.state is OrderState.COMPLETED:
         order.completed_at = now
-    _record_event(session, order, action, before, actor=actor, reason=reason)
+    _record_event(session, order, action, before, actor=actor, now=now, reason=reason)
     session.flush()
     return True
 
@@ -155,6 +159,7 @@ def _record_event(
     before: OrderState | None,
     *,
     actor: str,
+    now: datetime,
     reason: str,
 ) -> None:
     session.add(
@@ -165,5 +170,6 @@ def _record_event(
             to_state=order.state,
             actor=actor,
             reason=reason,
+            created_at=now,
         )
     )

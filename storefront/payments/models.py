@@ -136,18 +136,21 @@ class WebhookState(StrEnum):
 
 
 class WebhookEvent(Identified, Base):
-    """The inbox: a signed event is stored once per (source, event id) and applied by a job."""
+    """The inbox: a signed event is stored once per (source, event id) and applied by a job, which
+    notes the payment it is about."""
 
     __tablename__ = "webhook_events"
     __table_args__ = (
         UniqueConstraint("source", "event_id"),
         CheckConstraint("state IN ('received', 'applied', 'ignored')", name="state"),
+        CheckConstraint("state <> 'applied' OR payment_id IS NOT NULL", name="applied"),
     )
 
     source: Mapped[str] = mapped_column(String(20))
     event_id: Mapped[str] = mapped_column(String(200))
     event_type: Mapped[str] = mapped_column(String(100))
     payload: Mapped[dict[str, Any]]
+    payment_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.id"), index=True)
     state: Mapped[str] = mapped_column(String(10), default=WebhookState.RECEIVED)
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
     applied_at: Mapped[datetime | None]

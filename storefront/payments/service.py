@@ -153,8 +153,12 @@ def receive_event(session: Session, *, source: str, event: GatewayEvent) -> bool
     return True
 
 
-def close_event(session: Session, webhook_id: UUID, *, state: WebhookState, now: datetime) -> None:
-    """Note what became of an event."""
+def close_event(
+    session: Session, webhook_id: UUID, *, payment_id: UUID | None, now: datetime
+) -> None:
+    """Note which payment an event was about and that this was looked into; an event about none of
+    ours is ignored."""
     event = session.get_one(WebhookEvent, webhook_id)
-    event.state = state
+    event.state = WebhookState.IGNORED if payment_id is None else WebhookState.APPLIED
+    event.payment_id = payment_id
     event.applied_at = now

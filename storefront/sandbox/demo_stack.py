@@ -47,7 +47,7 @@ class DemoStack:
         self._env = os.environ | dict(env or {})
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, timeout: float = 90.0) -> Self:
+    def start(self, *, timeout: float = 180.0) -> Self:
         """Start and wait for the first page. Raises RuntimeError with what it printed."""
         self.launch()
         self.wait_ready(timeout=timeout)
@@ -58,7 +58,7 @@ class DemoStack:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._process = start_process(self._command, log=self.output, cwd=ROOT, env=self._env)
 
-    def wait_ready(self, *, timeout: float = 90.0) -> None:
+    def wait_ready(self, *, timeout: float = 180.0) -> None:
         """Wait for the first page. Raises RuntimeError with what it printed."""
         wait_until(lambda: self.exit_code is not None or self._is_ready(), seconds=timeout)
         if not self._is_ready():

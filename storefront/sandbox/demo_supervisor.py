@@ -51,8 +51,8 @@ from storefront.sandbox.services.process import (
 )
 from storefront.sandbox.services.valkey import ValkeyServer
 
-START_SECONDS = 60.0
-STEP_SECONDS = 120.0
+START_SECONDS = 120.0
+STEP_SECONDS = 180.0
 LONGEST_PAUSE_SECONDS = 5.0
 SETTLED_SECONDS = 20.0
 

@@ -71,6 +71,7 @@ def credit_topup(
             Leg(AccountKind.GATEWAY, -topup.amount),
             Leg(AccountKind.WALLET_PAID, topup.amount, topup.user_id),
         ],
+        now=now,
     )
     if posted is None:
         return
@@ -84,6 +85,7 @@ def credit_topup(
         context={"amount_satang": topup.amount_satang},
         path="/account/wallet",
         dedupe_key=f"topup_completed:{topup.id}",
+        now=now,
     )
     queue_mail(session, event="topup_completed", subject_id=topup.id)
 
@@ -104,6 +106,7 @@ def credit_stray_payment(
     gateway_payment_id: str,
     subject_id: UUID,
     reference: str,
+    now: datetime,
 ) -> None:
     """Money that came for something that is closed or paid already goes to the wallet, once, with
     a notice and a mail. Idempotent by the gateway's payment id."""
@@ -116,6 +119,7 @@ def credit_stray_payment(
             Leg(AccountKind.GATEWAY, -amount),
             Leg(AccountKind.WALLET_PAID, amount, user_id),
         ],
+        now=now,
     )
     if posted is None:
         return
@@ -127,11 +131,19 @@ def credit_stray_payment(
         context={"amount_satang": amount.satang, "reference": reference},
         path="/account/wallet",
         dedupe_key=f"payment_credited:{gateway_payment_id}",
+        now=now,
     )
     queue_mail(session, event="payment_credited", subject_id=payment_id)
 
 
-def pay_from_wallet(session: Session, *, user_id: UUID, amount: Money, order_id: UUID) -> None:
+def pay_from_wallet(
+    session: Session,
+    *,
+    user_id: UUID,
+    amount: Money,
+    order_id: UUID,
+    now: datetime | None = None,
+) -> None:
     """Book a purchase out of the wallet, bonus first. Locks the wallet's accounts; idempotent by
     order. Raises Conflict `balance_too_low`, and the transaction must be given up then."""
     pots: dict[str, int | None] = dict(
@@ -157,4 +169,5 @@ def pay_from_wallet(session: Session, *, user_id: UUID, amount: Money, order_id:
             Leg(AccountKind.WALLET_PAID, -spending.paid, user_id),
             Leg(AccountKind.SALES, amount),
         ],
+        now=now,
     )

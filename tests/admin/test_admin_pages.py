@@ -256,6 +256,7 @@ def test_the_order_page_shows_payment_webhooks_and_mail_of_this_order_only(
                     event_id=f"evt_{number}",
                     event_type="checkout.session.completed",
                     payload={"data": {"object": {"id": payment.gateway_session_id}}},
+                    payment_id=payment.id,
                 )
             )
             record_sent_mail(

@@ -70,7 +70,7 @@ def seed_people(shop: Shop, *, now: datetime) -> None:
         _buy(shop, users[BUYER.username], purchase, staff_id=users[OWNER.username], now=now)
     for person in PEOPLE:
         if person.wallet:
-            _give(shop, users[person.username], person.wallet, reference="welcome")
+            _give(shop, users[person.username], person.wallet, reference="welcome", now=now)
 
 
 def _register(shop: Shop, person: Person) -> UUID:
@@ -107,7 +107,7 @@ def _buy(shop: Shop, user_id: UUID, purchase: Purchase, *, staff_id: UUID, now: 
         )
     if known is not None:
         return
-    _give(shop, user_id, variant.price, reference=key)
+    _give(shop, user_id, variant.price, reference=key, now=then)
     order_id = _order(shop, user_id, variant, key=key, then=then)
     with shop.database.transaction() as session:
         # Their mail would arrive today for a purchase of weeks ago.
@@ -149,7 +149,7 @@ def _order(shop: Shop, user_id: UUID, variant: Variant, *, key: str, then: datet
     return placed.order_id
 
 
-def _give(shop: Shop, user_id: UUID, amount: Money, *, reference: str) -> None:
+def _give(shop: Shop, user_id: UUID, amount: Money, *, reference: str, now: datetime) -> None:
     with shop.database.transaction() as session:
         post_entries(
             session,
@@ -159,4 +159,5 @@ def _give(shop: Shop, user_id: UUID, amount: Money, *, reference: str) -> None:
                 Leg(AccountKind.ADJUSTMENTS, -amount),
                 Leg(AccountKind.WALLET_PAID, amount, user_id),
             ],
+            now=now,
         )

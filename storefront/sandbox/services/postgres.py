@@ -34,7 +34,7 @@ FAREWELL: Farewell = (
     (signal.SIGQUIT, 2.0),
     (signal.SIGKILL, 2.0),
 )
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 SETTINGS = {
     "listen_addresses": LOOPBACK,

@@ -1,0 +1,196 @@
+"""A running shop, its outside world and its database, in the hands of a fault test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import requests
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from storefront.accounts.models import User
+from storefront.bootstrap import Shop
+from storefront.catalog.models import Product, ProductStatus, Variant
+from storefront.kit.money import Money
+from storefront.licenses.models import License
+from storefront.orders.models import Order, OrderLine, OrderState
+from storefront.outbox import MessageState, OutboxMessage
+from storefront.payments.models import Payment
+from storefront.sandbox.demo_stack import DemoStack
+from storefront.sandbox.services.process import kill_group, wait_until
+from storefront.wallet.queries import find_balance
+from tests.faults.buyer import Buyer, CheckoutForm
+from tests.support.factories import Factory
+
+BUYER_NAME = "somchai"
+
+
+class Town:
+    """What a test does to it, and what it can see of it."""
+
+    def __init__(self, stack: DemoStack, shop: Shop, buyer: Buyer, *, counts: Counter[str]) -> None:
+        self.stack = stack
+        self.shop = shop
+        self.buyer = buyer
+        self.counts = counts
+
+    # --- trouble ----------------------------------------------------------------------------
+
+    def kill(self, name: str) -> int:
+        """kill -9, the web server's workers too; the process id it had."""
+        pid = self.stack.kill(name)
+        if name == "web":
+            kill_group(pid)
+        self.counts[f"{name} killed"] += 1
+        return pid
+
+    @contextmanager
+    def silent(self, name: str) -> Iterator[None]:
+        """It takes connections and says nothing, until the end of the block."""
+        pid = self.stack.pid_of(name)
+        os.kill(pid, signal.SIGSTOP)
+        self.counts[f"{name} silenced"] += 1
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def slow_stripe(self, milliseconds: int) -> None:
+        """Every answer of Stripe's API takes so long from now on; 0 ends it."""
+        self._control("stripe", {"delay_ms": milliseconds})
+
+    def make_peace(self) -> None:
+        """End all trouble that was asked for."""
+        self._control("stripe/reset", {})
+
+    # --- the buyer --------------------------------------------------------------------------
+
+    def fill_cart(self) -> CheckoutForm:
+        """Money into the wallet, the cheapest script into the cart, on to the checkout."""
+        slug, price = self._cheapest()
+        Factory(self.shop.database).wallet(self.user, price)
+        return self.buyer.fill_cart(slug)
+
+    def pay_card(self, pay_url: str) -> None:
+        """Pay at Stripe; the buyer never comes back to the shop."""
+        session_id = pay_url.rsplit("/", 1)[1]
+        self._control(f"stripe/sessions/{session_id}/pay", {})
+
+    # --- what can be seen -------------------------------------------------------------------
+
+    @property
+    def user(self) -> User:
+        with self.shop.database.reading() as session:
+            return session.scalars(select(User).where(User.username == BUYER_NAME)).one()
+
+    def balance(self) -> int:
+        """The buyer's wallet in satang."""
+        with self.shop.database.reading() as session:
+            return find_balance(session, self.user.id).satang
+
+    def orders_with(self, form: CheckoutForm) -> list[Order]:
+        """The orders one rendering of the checkout has made: one, whatever happened."""
+        with self.shop.database.reading() as session:
+            return list(session.scalars(select(Order).where(Order.idempotency_key == form.key)))
+
+    def payments_of(self, order_id: UUID) -> list[Payment]:
+        with self.shop.database.reading() as session:
+            return list(session.scalars(select(Payment).where(Payment.subject_id == order_id)))
+
+    def licenses_of(self, order_id: UUID) -> int:
+        with self.shop.database.reading() as session:
+            return (
+                session.scalar(
+                    select(func.count(License.id))
+                    .join(OrderLine, OrderLine.id == License.order_line_id)
+                    .where(OrderLine.order_id == order_id)
+                )
+                or 0
+            )
+
+    def is_completed(self, order_id: UUID) -> bool:
+        with self.shop.database.reading() as session:
+            return session.get_one(Order, order_id).state == OrderState.COMPLETED
+
+    def is_being_run(self, task: str) -> bool:
+        """Whether a worker has such a message in hand now."""
+        with self.shop.database.reading() as session:
+            return bool(
+                session.scalar(
+                    select(func.count(OutboxMessage.id)).where(
+                        OutboxMessage.task == task,
+                        OutboxMessage.state == MessageState.PENDING,
+                        OutboxMessage.leased_until > func.now(),
+                    )
+                )
+            )
+
+    def is_idle(self) -> bool:
+        """Whether every message there is has been run to its end."""
+        with self.shop.database.reading() as session:
+            return not session.scalar(
+                select(func.count(OutboxMessage.id)).where(OutboxMessage.state != MessageState.DONE)
+            )
+
+    def mails_about(self, order_id: UUID) -> list[str]:
+        """The Message-IDs of the mails in the buyer's inbox that speak of an order."""
+        inbox = requests.get(f"{self.stack.sandbox_url}/inbox.json", timeout=20).json()
+        return [
+            dict(mail["headers"])["Message-ID"]
+            for mail in inbox
+            if str(order_id) in mail["text"] + (mail["html"] or "")
+        ]
+
+    def is_well(self) -> bool:
+        """Whether every process runs and the shop calls itself healthy."""
+        try:
+            for name in ("web", "worker", "scheduler", "sandbox", "postgres", "valkey"):
+                self.stack.pid_of(name)
+            health = requests.get(f"{self.stack.url}/health", timeout=5).json()
+        except (KeyError, requests.RequestException, ValueError):
+            return False
+        return bool(health["status"] == "ok")
+
+    def database_answers(self) -> bool:
+        try:
+            return bool(self.user)
+        except SQLAlchemyError:
+            return False
+
+    def wait_seconds(self, seconds: float) -> None:
+        """Let time pass: where the moment of a fault is left to chance."""
+        time.sleep(seconds)
+
+    def wait(
+        self, what: str, condition: Callable[[], object], *, seconds: float, pause: float = 0.1
+    ) -> None:
+        """Wait for a condition; raises AssertionError that names it."""
+        assert wait_until(lambda: bool(condition()), seconds=seconds, pause=pause), (
+            f"not in {seconds} s: {what}"
+        )
+
+    def _cheapest(self) -> tuple[str, Money]:
+        with self.shop.database.reading() as session:
+            row = session.execute(
+                select(Product.slug, Variant.price_satang)
+                .join(Variant, Variant.product_id == Product.id)
+                .where(
+                    Product.status == ProductStatus.PUBLISHED,
+                    Variant.stock == -1,
+                    Variant.position == 0,
+                    Variant.price_satang >= 2000,
+                )
+                .order_by(Variant.price_satang, Product.slug)
+                .limit(1)
+            ).one()
+        return row.slug, Money(row.price_satang)
+
+    def _control(self, path: str, wanted: dict[str, object]) -> None:
+        url = f"{self.stack.sandbox_url}/control/{path}"
+        requests.post(url, json=wanted, timeout=20).raise_for_status()
