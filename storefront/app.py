@@ -6,18 +6,12 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-import structlog
-from flask import Flask, Response, g, jsonify, make_response, render_template, request, url_for
+from flask import Flask, request
 from flask_compress import Compress
-from flask_limiter import RateLimitExceeded
-from flask_login import AnonymousUserMixin, LoginManager, current_user
+from flask_login import LoginManager, current_user
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
-from flask_wtf.csrf import CSRFError
 from htmx_flask import Htmx
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
 
 import admin.orders
 import admin.overview
@@ -40,12 +34,10 @@ from storefront.assets import init_assets
 from storefront.bootstrap import Shop
 from storefront.cart.guests import current_cart_owner
 from storefront.cart.queries import count_units
-from storefront.errors import DomainError, Kind, Unavailable
-from storefront.hx import is_fragment, see_other
+from storefront.error_pages import init_error_pages
 from storefront.i18n import LanguagePrefix, current_locale, init_languages, locale_url
 from storefront.kit.money import Money
 from storefront.markup import render_markdown
-from storefront.messages import message_for
 from storefront.notifications.queries import count_unread
 from storefront.paths import ROOT
 from storefront.proxies import TrustedProxies
@@ -66,9 +58,6 @@ from storefront.web import shop as shop_of_request
 
 LARGEST_FORM_BYTES = 256 * 1024
 GUEST_LIFETIME = timedelta(days=30)
-RETRY_AFTER_SECONDS = "5"
-
-log = structlog.get_logger()
 
 
 def create_app(shop: Shop) -> Flask:
@@ -83,7 +72,7 @@ def create_app(shop: Shop) -> Flask:
     _init_extensions(app, shop)
     _init_templates(app, shop)
     _register_pages(app, shop)
-    _register_errors(app)
+    init_error_pages(app)
     app.before_request(authorise)
     check_every_route_declares_access(app)
     _wrap(app, shop)
@@ -189,21 +178,6 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         app.register_blueprint(storefront.styleguide.bp)
 
 
-def _register_errors(app: Flask) -> None:
-    app.register_error_handler(DomainError, _show_error)
-    app.register_error_handler(
-        CSRFError, lambda _error: _show_error(DomainError("csrf", Kind.INVALID))
-    )
-    app.register_error_handler(
-        RateLimitExceeded,
-        lambda _error: _show_error(DomainError("too_many_requests", Kind.TOO_MANY)),
-    )
-    for lost in (OperationalError, PoolTimeout):
-        app.register_error_handler(lost, _database_is_away)
-    app.register_error_handler(HTTPException, _show_http_error)
-    app.register_error_handler(Exception, _show_crash)
-
-
 def _wrap(app: Flask, shop: Shop) -> None:
     app.wsgi_app = LanguagePrefix(app.wsgi_app)  # type: ignore[method-assign]
     init_assets(app)
@@ -211,73 +185,6 @@ def _wrap(app: Flask, shop: Shop) -> None:
         app.wsgi_app = TrustedProxies(  # type: ignore[method-assign]
             app.wsgi_app, shop.settings.trusted_proxies
         )
-
-
-def _show_error(error: DomainError) -> Response:
-    log.info("refused", code=error.code, reason=error.message, status=error.http_status)
-    if error.kind is Kind.UNAUTHENTICATED and not _wants_json():
-        return see_other(url_for("accounts.sign_in", next=_return_path()))
-    return _error_response(error.http_status, error.code, message_for(error))
-
-
-def _show_http_error(error: HTTPException) -> Response:
-    status = error.code or 500
-    if status < 400:
-        return make_response(error.get_response())
-    known = {
-        404: DomainError("page_not_found", Kind.NOT_FOUND),
-        413: DomainError("too_large", Kind.TOO_LARGE),
-    }.get(status)
-    code = known.code if known else (error.name or "error").lower().replace(" ", "_")
-    return _error_response(status, code, message_for(known) if known else "")
-
-
-def _database_is_away(error: Exception) -> Response:
-    log.error("database_unavailable", error=type(error).__name__)
-    # The page that says so must not look its reader up: nobody is signed in on it.
-    g._login_user = AnonymousUserMixin()
-    return _show_error(Unavailable("database_unavailable"))
-
-
-def _show_crash(error: Exception) -> Response:
-    log.error("crash", exc_info=error)
-    return _error_response(500, "internal_error", "")
-
-
-def _error_response(status: int, code: str, message: str) -> Response:
-    if _wants_json():
-        response = jsonify({"error": code})
-        response.status_code = status
-    else:
-        # Error pages must not need the database, which may be what is broken.
-        template = "errors/_toast.html" if is_fragment() else _error_page(status)
-        response = make_response(
-            render_template(template, status=status, code=code, message=message), status
-        )
-        if is_fragment():
-            response.headers["HX-Reswap"] = "none"
-    if status in (429, 503):
-        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _error_page(status: int) -> str:
-    return (
-        f"errors/{status}.html" if status in (403, 404, 413, 429, 500, 503) else "errors/error.html"
-    )
-
-
-def _wants_json() -> bool:
-    return request.path.startswith(("/api/", "/health"))
-
-
-def _return_path() -> str:
-    # After a form that needed a sign-in, the page it stood on is the place to come back to.
-    if request.method == "GET":
-        return request.script_root + request.full_path.rstrip("?")
-    referrer = urlsplit(request.referrer or "")
-    return referrer.path if referrer.netloc == request.host and referrer.path else "/"
 
 
 def _cart_count() -> int:

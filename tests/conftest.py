@@ -20,10 +20,10 @@ from storefront.bootstrap import Shop, boot
 from storefront.config import Settings, sqlalchemy_url
 from storefront.db import Database, connect
 from storefront.migrate import migrate
+from storefront.sandbox.serve import RunningSandbox, start_sandbox
 from storefront.sandbox.services.databases import create_database, drop_database
 from storefront.sandbox.services.postgres import temporary_postgres
 from storefront.sandbox.services.valkey import temporary_valkey
-from storefront.sandbox.serve import RunningSandbox, start_sandbox
 from tests.support.factories import Factory
 from tests.support.invariants import check_invariants
 

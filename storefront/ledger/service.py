@@ -46,10 +46,10 @@ def post_entries(
     """Book one balanced set of entries and move the wallets' cached balances with it.
 
     Booked at `now`, or at the database's time. Idempotent by (kind, reference): returns None, and
-    moves nothing, when that cause was booked before; a second caller at the same time waits for the first to commit. Wallet rows are locked
-    in the order of their ids, so two postings never wait for each other in a circle. Raises
-    ValueError for legs that do not sum to zero, Conflict `balance_too_low` for a wallet that
-    would fall below zero.
+    moves nothing, when that cause was booked before; a second caller at the same time waits for
+    the first to commit. Wallet rows are locked in the order of their ids, so two postings never
+    wait for each other in a circle. Raises ValueError for legs that do not sum to zero, Conflict
+    `balance_too_low` for a wallet that would fall below zero.
     """
     currency = legs[0].amount.currency
     if total_of((leg.amount for leg in legs), currency):
