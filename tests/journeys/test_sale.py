@@ -156,11 +156,11 @@ def test_a_cancelled_sign_in_says_so_and_signs_nobody_in(visit: Begin) -> None:
 def test_the_owner_sees_the_order_with_its_money_and_events(visit: Begin) -> None:
     owner = visit(locale="en")
     owner.sign_in("mali", path="/admin")
-    owner.go("/admin/orders?q=100001")
-    owner.page.locator("main a:has-text('QR-100001')").first.click()
+    owner.go("/admin/orders?q=100003")
+    owner.page.locator("main a:has-text('QR-100003')").first.click()
 
     main = owner.page.locator("main")
-    expect(main).to_contain_text("QR-100001")
+    expect(main).to_contain_text("QR-100003")
     expect(main).to_contain_text("somchai")
     expect(main).to_contain_text("QR Garage")
 

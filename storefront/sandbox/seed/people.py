@@ -56,9 +56,9 @@ PEOPLE = (
 )
 OWNER, BUYER = PEOPLE[0], PEOPLE[1]
 PURCHASES = (
-    Purchase("active", "qr-garage", "standard", 12),
     Purchase("expired", "qr-mdt", "trial-30", 45),
     Purchase("revoked", "qr-notify", "standard", 30, revoked=True),
+    Purchase("active", "qr-garage", "standard", 12),
 )
 
 

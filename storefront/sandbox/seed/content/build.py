@@ -27,13 +27,13 @@ def tiers(
     stock: int = UNLIMITED,
 ) -> tuple[SeedVariant, ...]:
     """The usual licence tiers of one product; amounts in whole baht."""
-    name = ("มาตรฐาน 2 เซิร์ฟเวอร์", "Standard, 2 servers")
+    name = ("มาตรฐาน", "Standard")
     result = [_variant("standard", *name, standard, was, stock, 2)]
     if studio is not None:
-        name = ("สตูดิโอ 5 เซิร์ฟเวอร์", "Studio, 5 servers")
+        name = ("สตูดิโอ", "Studio")
         result.append(_variant("studio", *name, studio, studio_was, stock, 5))
     if trial is not None:
-        name = ("ทดลองใช้ 30 วัน 1 เซิร์ฟเวอร์", "30-day trial, 1 server")
+        name = ("ทดลองใช้ 30 วัน", "30-day trial")
         result.append(_variant("trial-30", *name, trial, None, stock, 1, 30))
     return tuple(result)
 
