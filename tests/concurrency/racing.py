@@ -54,6 +54,7 @@ def race_transactions(
 ) -> None:
     """The control of a race: each runner does `change` in a transaction of its own, and the
     barrier it is given lets nobody write before everybody has read."""
+    assert runners <= CONNECTIONS
     everybody_has_read = Barrier(runners, timeout=PATIENCE_SECONDS)
 
     def run() -> None:

@@ -6,8 +6,10 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -161,12 +163,12 @@ def test_paying_and_cancelling_at_once_gives_the_order_or_leaves_the_money(
     for _ in range(4):
         order = new_card_order(shop, make)
 
-        paid, _cancelled = race(
-            [
-                lambda order=order: pay_at_stripe(sandbox, order),  # type: ignore[misc]
-                lambda order=order: flow.cancel_order(shop, order.id, user_id=order.user_id),  # type: ignore[misc]
-            ]
-        )
+        calls: list[Callable[[], object]] = [
+            partial(pay_at_stripe, sandbox, order),
+            partial(flow.cancel_order, shop, order.id, user_id=order.user_id),
+        ]
+
+        paid, _cancelled = race(calls)
         flow.refresh_order(shop, order.id)
 
         assert state_of(shop, order) == (OrderState.COMPLETED if paid else OrderState.CANCELLED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from threading import Barrier
 from uuid import UUID
 
@@ -56,7 +57,7 @@ def test_forty_buyers_of_the_last_three_units_get_exactly_three(shop: Shop, make
     product = make.product(price=baht(100), stock=3)
     buyers = [buyer_of(make, product) for _ in range(40)]
 
-    outcomes = race([lambda user=user: place(shop, user, baht(100)) for user in buyers])  # type: ignore[misc]
+    outcomes = race([partial(place, shop, user, baht(100)) for user in buyers])
 
     assert len(successes_in(outcomes)) == 3
     assert codes_of(outcomes) == ["sold_out"] * 37
@@ -88,7 +89,7 @@ def test_carts_with_the_same_five_items_in_any_order_do_not_deadlock(
     carts = [shuffle.sample(products, 5) for _ in range(16)]
     buyers = [buyer_of(make, *cart) for cart in carts]
 
-    outcomes = race([lambda user=user: place(shop, user, baht(50)) for user in buyers])  # type: ignore[misc]
+    outcomes = race([partial(place, shop, user, baht(50)) for user in buyers])
 
     assert len(successes_in(outcomes)) == 16
     with shop.database.reading() as session:
@@ -135,7 +136,7 @@ def test_tiers_of_the_same_products_bought_crosswise_do_not_deadlock(
 
     slow_down_updates(shop.database, "products")
 
-    outcomes = race([lambda user=user: place(shop, user, baht(20)) for user in buyers])  # type: ignore[misc]
+    outcomes = race([partial(place, shop, user, baht(20)) for user in buyers])
 
     assert len(successes_in(outcomes)) == 2
 

@@ -15,6 +15,8 @@ from tests.support.factories import Factory
 
 NOW = datetime.now(UTC)
 
+SOME_ID = "01a1fd0f-04c1-76b3-9dd9-f82aef955981"
+
 
 def listed(
     database: Database,
@@ -85,10 +87,10 @@ def test_recommended_puts_featured_first_and_announced_last(
     [
         "garbage",
         encode_cursor("newest", 2**62, "not-an-id"),
-        encode_cursor("newest", 2**80, str(new_id())),
-        encode_cursor("newest", -(2**80), str(new_id())),
-        encode_cursor("popular", 1, str(new_id())),
-        encode_cursor("newest", "1", str(new_id())),
+        encode_cursor("newest", 2**80, SOME_ID),
+        encode_cursor("newest", -(2**80), SOME_ID),
+        encode_cursor("popular", 1, SOME_ID),
+        encode_cursor("newest", "1", SOME_ID),
         "x" * 2000,
     ],
 )

@@ -1,0 +1,1 @@
+"""Figures of speed: `python -m tests.bench`. It measures, it does not judge."""
