@@ -16,7 +16,7 @@ SOURCES = storefront admin api jobs tests wsgi.py
 help:
 	@echo "make demo       the whole shop on this machine (PORT=8000, DEMO_DIR=.demo)"
 	@echo "make test       every test, on servers of its own"
-	@echo "make test-fast  without journeys, faults, races and demo runs: under a minute"
+	@echo "make test-fast  without journeys, faults, races, server and demo runs: under a minute"
 	@echo "make check      format, lint, types, imports, migrations, translations, audit"
 	@echo "make format     put the code into the house format"
 	@echo "make faults     the long fault runs: kill -9 again and again"
@@ -88,7 +88,8 @@ test: setup browser $(COVERS)
 	@exec $(PYTEST) tests
 
 test-fast: setup
-	@exec $(PYTEST) tests --ignore=tests/journeys --ignore=tests/faults --ignore=tests/demo --ignore=tests/concurrency
+	@exec $(PYTEST) tests --ignore=tests/journeys --ignore=tests/faults --ignore=tests/demo --ignore=tests/concurrency \
+	  --ignore=tests/storefront/sandbox_services
 
 faults: setup
 	@exec $(PY) -m pytest tests/faults --long

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -15,7 +16,10 @@ ENVIRONMENTS = ("production", "demo", "test")
 DISCORD_URL = "https://discord.com"
 STRIPE_API_URL = "https://api.stripe.com"
 LOOPBACK_NAMES = frozenset(
-    {"localhost", "localhost.localdomain", "ip6-localhost", "host.docker.internal"}
+    {
+        *("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"),
+        "host.docker.internal",
+    }
 )
 
 
@@ -223,8 +227,17 @@ def _is_loopback(url: str) -> bool:
         return False
     if host in LOOPBACK_NAMES or host.endswith(".localhost"):
         return True
+    address = _parse_address(host)
+    return address is not None and (address.is_loopback or address.is_unspecified)
+
+
+def _parse_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
+        # The resolver takes spellings that ipaddress does not: 127.1, 0x7f000001, 2130706433.
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+        except OSError:
+            return None
+    return getattr(address, "ipv4_mapped", None) or address
