@@ -40,7 +40,7 @@ def init_error_pages(app: Flask) -> None:
 
 
 def _show_error(error: DomainError) -> Response:
-    log.info("refused", code=error.code, reason=error.message, status=error.http_status)
+    log.info("refused", error=error.code, reason=error.message, status=error.http_status)
     if error.kind is Kind.UNAUTHENTICATED and not _wants_json():
         return see_other(url_for("accounts.sign_in", next=_return_path()))
     return _error_response(error.http_status, error.code, message_for(error))

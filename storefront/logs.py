@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from structlog.typing import Processor
 
 _SECRET_NAMES = re.compile(r"key|token|secret|password|authorization|cookie|signature|code$", re.I)
 _LICENSE_KEY = re.compile(r"\b([0-9A-Z]{4})(?:-[0-9A-Z]{4}){3}\b", re.I)
-_URL_PASSWORD = re.compile(r"(://[^:/\s]*):[^@/\s]+@")
+_URL_PASSWORD = re.compile(r"(://[^:/\s]*):[^/\s]+@")
 
 
 def init_logging() -> None:
@@ -40,10 +41,25 @@ def init_logging() -> None:
 
 def hide_secrets(_logger: Any, _method: str, event: Any) -> Any:
     """Blank whatever is named like a secret, shorten licence keys to four symbols, and take
-    passwords out of addresses: logs are read by more people than the database."""
+    passwords out of addresses, however deep: logs are read by more people than the database."""
     for name, value in event.items():
-        if _SECRET_NAMES.search(name):
-            event[name] = "[hidden]"
-        elif isinstance(value, str):
-            event[name] = _URL_PASSWORD.sub(r"\1:***@", _LICENSE_KEY.sub(r"\1-****", value))
+        event[name] = _hide(name, value)
     return event
+
+
+def _hide(name: str, value: Any) -> Any:
+    if _SECRET_NAMES.search(name):
+        return "[hidden]"
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, BaseException):
+        return _clean(repr(value))
+    if isinstance(value, Mapping):
+        return {str(key): _hide(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hide("", inner) for inner in value]
+    return value
+
+
+def _clean(text: str) -> str:
+    return _URL_PASSWORD.sub(r"\1:***@", _LICENSE_KEY.sub(r"\1-****", text))

@@ -26,6 +26,9 @@ def init_security(app: Flask, settings: Settings) -> None:
         if request.path.startswith(PRIVATE_PREFIXES):
             headers.setdefault("Cache-Control", "no-store")
             headers.setdefault("X-Robots-Tag", "noindex")
+        elif response.mimetype == "text/html":
+            # Every page has its reader's name and cart in the header: no shared cache may keep it.
+            headers.setdefault("Cache-Control", "private, no-cache")
         return response
 
 

@@ -46,10 +46,12 @@ def settle(
 
     Locks the payment first, then its subject, so callers at once queue up and all but one find it
     done. `closing` is what becomes of an order whose page was closed: expired, or cancelled by
-    its buyer. Raises Conflict `payment_mismatch` when amount, currency or live mode are wrong
-    (R3): nothing is booked then and staff must look.
+    its buyer. Raises Conflict `payment_mismatch` when amount, currency or live mode are wrong, or
+    the session was opened for another payment (R3): nothing is booked then and staff must look.
     """
     payment = lock_payment(session, payment_id)
+    if seen.payment_id != str(payment.id):
+        raise Conflict("payment_mismatch", f"session {seen.session_id} is of another payment")
     if seen.live_mode != means.live_mode:
         raise Conflict("payment_mismatch", "live mode differs")
     match seen.status:

@@ -197,7 +197,7 @@ def _ask_gateway(order: Order) -> bool:
     except DomainError as error:
         if error.kind is not Kind.UNAVAILABLE:
             raise
-        log.info("gateway_away", order_id=str(order.id), code=error.code)
+        log.info("gateway_away", order_id=str(order.id), error=error.code)
         return False
     return True
 

@@ -57,17 +57,20 @@ def read_hint(event_type: str, payload: dict[str, Any]) -> Hint:
 
 
 def _find_payment_id(session: Session, hint: Hint) -> UUID | None:
-    return session.scalar(
-        select(Payment.id)
-        .where(
-            or_(
-                Payment.id == hint.payment_id,
-                Payment.gateway_session_id == hint.session_id,
-                Payment.gateway_payment_id == hint.gateway_payment_id,
-            )
+    # What the event does not name must not be compared: "= NULL" would become IS NULL and find
+    # any payment that is not paid yet.
+    named = [
+        column == value
+        for column, value in (
+            (Payment.id, hint.payment_id),
+            (Payment.gateway_session_id, hint.session_id),
+            (Payment.gateway_payment_id, hint.gateway_payment_id),
         )
-        .limit(1)
-    )
+        if value is not None
+    ]
+    if not named:
+        return None
+    return session.scalar(select(Payment.id).where(or_(*named)).limit(1))
 
 
 def _mapping(value: Any) -> dict[str, Any]:

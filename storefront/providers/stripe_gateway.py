@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -26,6 +27,8 @@ from storefront.providers.payments import (
 TIMEOUT_SECONDS = 10
 RETRIES = 2
 TOLERANCE_SECONDS = 300
+# The escape of U+0000, which jsonb refuses; after an even number of backslashes it is one.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class StripeGateway:
@@ -166,7 +169,7 @@ def _is_signed(payload: bytes, signature: str, secret: str) -> bool:
 def _signed_at(signature: str) -> float:
     for part in signature.split(","):
         name, _, value = part.strip().partition("=")
-        if name == "t" and value.isdigit():
+        if name == "t" and value.isascii() and value.isdigit():
             return float(value)
     raise BadSignature("no time stamp")
 
@@ -176,8 +179,10 @@ def _read_event(payload: bytes) -> GatewayEvent:
         event = json.loads(payload)
         event_id, event_type = event["id"], event["type"]
         event["data"]["object"]["id"]
-    except (ValueError, TypeError, KeyError) as error:
+        # NaN, infinity and lone surrogates raise here: the database could not store them.
+        text = json.dumps(event, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadSignature("not an event") from error
-    if not isinstance(event_id, str) or not isinstance(event_type, str):
+    if not isinstance(event_id, str) or not isinstance(event_type, str) or _NUL.search(text):
         raise BadSignature("not an event")
     return GatewayEvent(event_id=event_id[:200], event_type=event_type[:100], payload=event)

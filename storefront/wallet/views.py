@@ -114,6 +114,6 @@ def _ask_gateway(topup: TopUp) -> bool:
     except DomainError as error:
         if error.kind is not Kind.UNAVAILABLE:
             raise
-        log.info("gateway_away", topup_id=str(topup.id), code=error.code)
+        log.info("gateway_away", topup_id=str(topup.id), error=error.code)
         return False
     return True

@@ -51,13 +51,13 @@ def test_control_looking_for_the_user_before_inserting_makes_one_per_browser(
 
 @pytest.mark.parametrize("clicks", [2, 6])
 def test_a_guest_who_clicks_in_two_tabs_has_every_unit_in_the_cart(
-    app: Flask, database: Database, make: Factory, clicks: int
+    fresh_app: Flask, database: Database, make: Factory, clicks: int
 ) -> None:
     """The control, an add that reads before it writes, stands with the cart's own tests."""
     address = f"/en/products/{make.product().slug}"
 
     def open_tab() -> Callable[[], int]:
-        tab = app.test_client()
+        tab = fresh_app.test_client()
         with tab.session_transaction() as cookie:
             cookie["cart"] = "one-guest"
         page = tab.get(address)

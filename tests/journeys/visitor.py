@@ -69,6 +69,14 @@ class Visit:
         """Click the first visible one."""
         self.page.locator(f"{selector}:visible").first.click()
 
+    def reload_until(self, text: str, *, seconds: float = 30) -> None:
+        """Reload the page until it says so; fails when it never does."""
+        deadline = time.monotonic() + seconds
+        while text not in self.page.locator("main").inner_text() and time.monotonic() < deadline:
+            time.sleep(0.3)
+            self.page.reload()
+        expect(self.page.locator("main")).to_contain_text(text)
+
     def mails_to(self, address: str, *, least: int = 1, seconds: float = 30) -> list[Any]:
         """What the inbox holds for an address, once there are `least` mails."""
         deadline = time.monotonic() + seconds
