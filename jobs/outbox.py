@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import functools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.tasks import TASKS
 from storefront.bootstrap import Shop, boot
 from storefront.config import Settings
 from storefront.errors import DomainError
-from storefront.outbox import Claim, claim_message, claim_next, fail_message, finish_message
+from storefront.outbox import (
+    LEASE,
+    Claim,
+    claim_message,
+    claim_next,
+    fail_message,
+    finish_message,
+    renew_lease,
+)
 
 log = structlog.get_logger()
 
 # A message this old was not taken by a worker: the bell is broken, or its worker was killed.
 OVERDUE = timedelta(seconds=5)
 SWEEP_BATCH = 200
+RENEW_EVERY = LEASE / 4
 
 
 @functools.cache
@@ -47,11 +60,37 @@ def sweep_outbox(shop: Shop, *, overdue: timedelta = OVERDUE, batch: int = SWEEP
     return batch
 
 
+@contextmanager
+def _kept_lease(shop: Shop, claim: Claim) -> Iterator[None]:
+    """Renew the lease while a slow provider keeps the task waiting, so that nobody else starts
+    it; a killed process stops renewing, and the message is free one lease later."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(RENEW_EVERY.total_seconds()):
+            try:
+                with shop.database.transaction() as session:
+                    if not renew_lease(session, claim):
+                        return
+            except SQLAlchemyError as error:
+                # Without the database there is nobody to take the message over either.
+                log.warning("lease_not_renewed", error=type(error).__name__)
+
+    keeper = threading.Thread(target=renew, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()
+
+
 def _run(shop: Shop, claim: Claim) -> None:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(message=str(claim.id), task=claim.task)
     try:
-        TASKS[claim.task](shop, claim.payload)
+        with _kept_lease(shop, claim):
+            TASKS[claim.task](shop, claim.payload)
     except Exception as error:
         # Whatever it is, the message goes back with its reason; nothing is swallowed.
         log.warning(

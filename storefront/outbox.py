@@ -118,6 +118,11 @@ def claim_next(session: Session, *, overdue: timedelta = timedelta(0)) -> Claim 
     )
 
 
+def renew_lease(session: Session, claim: Claim) -> bool:
+    """Hold on to a message whose task takes longer than a lease; False when it was taken over."""
+    return _settle(session, claim, leased_until=func.now() + LEASE)
+
+
 def finish_message(session: Session, claim: Claim) -> bool:
     """Mark done; False when the lease was lost to another holder meanwhile."""
     return _settle(session, claim, state=MessageState.DONE, finished_at=func.now())

@@ -110,16 +110,16 @@ def test_another_kind_may_carry_the_same_reference(database: Database, user: Use
     with database.transaction() as session:
         booked = post_entries(
             session,
-            kind=PostingKind.TOPUP,
+            kind=PostingKind.PURCHASE,
             reference="the first ten baht",
             legs=[
-                Leg(AccountKind.GATEWAY, baht(-1)),
-                Leg(AccountKind.WALLET_PAID, baht(1), user.id),
+                Leg(AccountKind.WALLET_PAID, baht(-1), user.id),
+                Leg(AccountKind.SALES, baht(1)),
             ],
         )
 
     assert booked is not None
-    assert balance(database, user) == 1100
+    assert balance(database, user) == 900
 
 
 def test_a_wallet_is_emptied_to_the_last_satang_and_not_further(
