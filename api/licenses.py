@@ -104,7 +104,8 @@ def _read_body() -> Mapping[str, Any]:
 def _first(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
     for name in names:
         value = fields.get(name)
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
+        is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
+        if is_text and value != "":
             return str(value)[:200]
     return ""
 

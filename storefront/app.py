@@ -34,6 +34,7 @@ from storefront.assets import init_assets
 from storefront.bootstrap import Shop
 from storefront.cart.guests import current_cart_owner
 from storefront.cart.queries import count_units
+from storefront.config import Settings
 from storefront.error_pages import init_error_pages
 from storefront.i18n import LanguagePrefix, current_locale, init_languages, locale_url
 from storefront.kit.money import Money
@@ -42,7 +43,7 @@ from storefront.notifications.queries import count_unread
 from storefront.paths import ROOT
 from storefront.proxies import TrustedProxies
 from storefront.request_log import init_request_logging
-from storefront.security import init_security
+from storefront.security import ReadableQuery, init_security
 from storefront.wallet.queries import find_balance
 from storefront.web import (
     RequestSessions,
@@ -88,7 +89,7 @@ def _configure(app: Flask, shop: Shop) -> None:
         MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=LARGEST_FORM_BYTES,
         PERMANENT_SESSION_LIFETIME=GUEST_LIFETIME,
-        SESSION_COOKIE_NAME="__Host-shop" if settings.is_secure else "shop",
+        SESSION_COOKIE_NAME=_cookie_name(settings),
         SESSION_COOKIE_SECURE=settings.is_secure,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -107,6 +108,13 @@ def _configure(app: Flask, shop: Shop) -> None:
         COMPRESS_BR_LEVEL=4,
         COMPRESS_MIMETYPES=["text/html", "application/json", "application/xml"],
     )
+
+
+def _cookie_name(settings: Settings) -> str:
+    # Browsers share cookies between ports, so two demos side by side need two names.
+    if settings.is_secure:
+        return "__Host-shop"
+    return f"shop-{urlsplit(settings.public_url).port or 80}"
 
 
 def _init_extensions(app: Flask, shop: Shop) -> None:
@@ -179,7 +187,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
 
 
 def _wrap(app: Flask, shop: Shop) -> None:
-    app.wsgi_app = LanguagePrefix(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = LanguagePrefix(ReadableQuery(app.wsgi_app))  # type: ignore[method-assign]
     init_assets(app)
     if shop.settings.trusted_proxies:
         app.wsgi_app = TrustedProxies(  # type: ignore[method-assign]

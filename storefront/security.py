@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
 from flask import Flask, Response, request
 
 from storefront.config import Settings
 
 PRIVATE_PREFIXES = ("/account", "/admin", "/checkout", "/cart", "/sign-in")
+
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+
+
+class ReadableQuery:
+    """WSGI middleware: raw bytes beyond ASCII in a query become percent signs, as a browser would
+    have sent them. Werkzeug raises where they are no UTF-8, and every page would be a crash."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """See PEP 3333."""
+        query = environ.get("QUERY_STRING", "")
+        if not query.isascii():
+            environ["QUERY_STRING"] = _BEYOND_ASCII.sub(
+                lambda found: quote(found[0].encode("latin-1", "replace")), query
+            )
+        return self._app(environ, start_response)
 
 
 def init_security(app: Flask, settings: Settings) -> None:

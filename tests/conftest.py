@@ -24,8 +24,8 @@ from storefront.sandbox.serve import RunningSandbox, start_sandbox
 from storefront.sandbox.services.databases import create_database, drop_database
 from storefront.sandbox.services.postgres import temporary_postgres
 from storefront.sandbox.services.valkey import temporary_valkey
-from tests.support.factories import Factory
 from tests.support.emptying import empty
+from tests.support.factories import Factory
 from tests.support.invariants import check_invariants
 
 _names = itertools.count(1)

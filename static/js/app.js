@@ -178,3 +178,5 @@ document.addEventListener("htmx:after:swap", () => {
 
 expireToasts();
 focusOnce();
+/* On a phone the account's tabs scroll sideways: show the one we are on. */
+document.querySelector(".account-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

@@ -6,9 +6,8 @@ import json
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from storefront.licenses.keys import KeyVault
@@ -16,7 +15,11 @@ from tests.api.conftest import VERIFY, Bought, ask, parse
 from tests.support.factories import Factory
 
 FUZZ = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=300,
+    phases=[Phase.generate],
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
