@@ -11,7 +11,7 @@ from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from storefront.errors import DomainError, Kind, Unavailable
 from storefront.hx import is_fragment, see_other
@@ -35,6 +35,7 @@ def init_error_pages(app: Flask) -> None:
     )
     for lost in (OperationalError, PoolTimeout):
         app.register_error_handler(lost, _database_is_away)
+    app.register_error_handler(SecurityError, _refuse_host)
     app.register_error_handler(HTTPException, _show_http_error)
     app.register_error_handler(Exception, _show_crash)
 
@@ -44,6 +45,11 @@ def _show_error(error: DomainError) -> Response:
     if error.kind is Kind.UNAUTHENTICATED and not _wants_json():
         return see_other(url_for("accounts.sign_in", next=_return_path()))
     return _error_response(error.http_status, error.code, message_for(error))
+
+
+def _refuse_host(_error: SecurityError) -> Response:
+    # For a host that is not ours Flask can make no address, so there is no page either.
+    return Response("This shop does not answer to that host.\n", 400, mimetype="text/plain")
 
 
 def _show_http_error(error: HTTPException) -> Response:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import NotFound
 
 from storefront.config import Settings
 
@@ -37,6 +38,12 @@ class ReadableQuery:
 def init_security(app: Flask, settings: Settings) -> None:
     """Add the headers to every response."""
     policy = content_security_policy(settings)
+
+    @app.before_request
+    def refuse_unstorable_path() -> None:
+        # PostgreSQL takes no NUL in text: a slug with one would be a crash, and is no page.
+        if "\0" in request.path:
+            raise NotFound
 
     @app.after_request
     def add_headers(response: Response) -> Response:

@@ -202,10 +202,11 @@ def test_signing_in_changes_the_cookie_and_keeps_nothing_planted(
 
 def test_a_copied_cookie_dies_with_the_sign_out(app: Flask, client: FlaskClient, nok: str) -> None:
     sign_in_by_discord(client, nok)
-    stolen = client.get_cookie("shop")
+    name = app.config["SESSION_COOKIE_NAME"]
+    stolen = client.get_cookie(name)
     assert stolen is not None
     thief = app.test_client()
-    thief.set_cookie("shop", stolen.value)
+    thief.set_cookie(name, stolen.value)
     assert is_signed_in(thief)
 
     client.post("/sign-out")
