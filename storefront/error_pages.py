@@ -9,7 +9,7 @@ from flask import Flask, Response, g, jsonify, make_response, render_template, r
 from flask_limiter import RateLimitExceeded
 from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, SecurityError
 
@@ -35,6 +35,7 @@ def init_error_pages(app: Flask) -> None:
     )
     for lost in (OperationalError, PoolTimeout):
         app.register_error_handler(lost, _database_is_away)
+    app.register_error_handler(DataError, _show_data_error)
     app.register_error_handler(SecurityError, _refuse_host)
     app.register_error_handler(HTTPException, _show_http_error)
     app.register_error_handler(Exception, _show_crash)
@@ -45,6 +46,13 @@ def _show_error(error: DomainError) -> Response:
     if error.kind is Kind.UNAUTHENTICATED and not _wants_json():
         return see_other(url_for("accounts.sign_in", next=_return_path()))
     return _error_response(error.http_status, error.code, message_for(error))
+
+
+def _show_data_error(error: DataError) -> Response:
+    # A NUL typed into any field or address: no text for PostgreSQL, and not our crash.
+    if "NUL" in str(error.orig):
+        return _error_response(400, "bad_request", "")
+    return _show_crash(error)
 
 
 def _refuse_host(_error: SecurityError) -> Response:

@@ -63,9 +63,13 @@ def choose_ports(folder: Path, *, web: int) -> Ports:
     path = folder / "ports.json"
     last = _read_json(path)
 
+    promised: set[int] = {web}
+
     def port(name: str) -> int:
         known = last.get(name)
-        return choose_port(known if isinstance(known, int) else None)
+        chosen = choose_port(known if isinstance(known, int) else None, but=promised)
+        promised.add(chosen)
+        return chosen
 
     ports = Ports(
         web=web or port("web"),

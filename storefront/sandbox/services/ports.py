@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import time
+from collections.abc import Collection
 
 LOOPBACK = "127.0.0.1"
 
@@ -26,16 +27,17 @@ def is_port_free(port: int) -> bool:
     return True
 
 
-def choose_port(preferred: int | None = None) -> int:
-    """A free loopback port; the preferred one when it is still free.
+def choose_port(preferred: int | None = None, *, but: Collection[int] = ()) -> int:
+    """A free loopback port; the preferred one when it is still free. Never one of `but`: ports
+    that are promised to servers which do not listen yet.
 
     Raises OSError when none can be found.
     """
-    if preferred and is_port_free(preferred):
+    if preferred and preferred not in but and is_port_free(preferred):
         return preferred
     for _ in range(200):
         port = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
-        if is_port_free(port):
+        if port not in but and is_port_free(port):
             return port
     raise OSError("no free port on 127.0.0.1")
 
