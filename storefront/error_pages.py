@@ -17,7 +17,7 @@ from storefront.errors import DomainError, Kind, Unavailable
 from storefront.hx import is_fragment, see_other
 from storefront.messages import message_for
 
-RETRY_AFTER_SECONDS = "5"
+RETRY_AFTER_SECONDS = {429: "60", 503: "5"}
 OWN_PAGES = (403, 404, 413, 429, 500, 503)
 
 log = structlog.get_logger()
@@ -96,8 +96,8 @@ def _error_response(status: int, code: str, message: str) -> Response:
         )
         if is_fragment():
             response.headers["HX-Reswap"] = "none"
-    if status in (429, 503):
-        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    if status in RETRY_AFTER_SECONDS:
+        response.headers["Retry-After"] = RETRY_AFTER_SECONDS[status]
     response.headers["Cache-Control"] = "no-store"
     return response
 

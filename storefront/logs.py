@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import Processor
 
 _SECRET_NAMES = re.compile(r"key|token|secret|password|authorization|cookie|signature|code$", re.I)
-_LICENSE_KEY = re.compile(r"\b([0-9A-Z]{4})(?:-[0-9A-Z]{4}){3}\b", re.I)
+_LICENSE_KEY = re.compile(r"(?<![0-9A-Z])([0-9A-Z]{4})(?:-[0-9A-Z]{4}){3}(?![0-9A-Z])", re.I)
 _URL_PASSWORD = re.compile(r"(://[^:/\s]*):[^/\s]+@")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
-from flask import Flask, current_app, g, has_app_context, request
+from flask import Flask, current_app, g, has_app_context, request, session
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from storefront.accounts.queries import Visitor
+from storefront.accounts.queries import Visitor, hash_token
 from storefront.accounts.rules import Permission, role_permits
 from storefront.bootstrap import Shop
 from storefront.db import Base
@@ -24,8 +24,16 @@ from storefront.errors import DomainError, Kind
 V = TypeVar("V", bound=Callable[..., Any])
 T = TypeVar("T")
 
+
+def limit_key() -> str:
+    """Whose requests are counted together: a signed-in browser's own, else those of its address,
+    because a whole town may stand behind one address."""
+    token = session.get("_user_id")
+    return f"sign-in:{hash_token(str(token))}" if token else get_remote_address()
+
+
 limiter: Final = Limiter(
-    key_func=get_remote_address,
+    key_func=limit_key,
     in_memory_fallback_enabled=True,
     strategy="moving-window",
     headers_enabled=False,

@@ -38,7 +38,7 @@ def sign_in() -> Response:
 
 @bp.post("/sign-in/discord")
 @public
-@limiter.limit("20 per minute")
+@limiter.limit("120 per minute")
 def begin_discord() -> Response:
     """Remember state and PKCE verifier in the signed cookie and go to Discord."""
     challenge = shop().identity.begin(redirect_uri=_redirect_uri())
@@ -53,7 +53,7 @@ def begin_discord() -> Response:
 
 @bp.get(CALLBACK_PATH)
 @public
-@limiter.limit("20 per minute")
+@limiter.limit("120 per minute")
 def discord_callback() -> Response:
     """Back from Discord. The challenge is used up whatever comes of it."""
     challenge = session.pop(_CHALLENGE, None)

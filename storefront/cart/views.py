@@ -33,7 +33,7 @@ def show() -> Response:
 
 @bp.post("/cart/lines")
 @public
-@limiter.limit("60 per minute")
+@limiter.limit("240 per minute")
 def add_line() -> Response:
     """Put something in. A guest gets the cookie of a cart only now, once the line is saved."""
     variant_id = read_variant_id(request.form.get("variant_id"))
@@ -55,7 +55,7 @@ def add_line() -> Response:
 
 @bp.post("/cart/lines/<variant_id>")
 @public
-@limiter.limit("60 per minute")
+@limiter.limit("240 per minute")
 def change_line(variant_id: str) -> Response:
     """Want another number of units, or take note of a new price by sending the same number."""
     chosen = read_variant_id(variant_id)
@@ -75,7 +75,7 @@ def change_line(variant_id: str) -> Response:
 
 @bp.post("/cart/lines/<variant_id>/removal")
 @public
-@limiter.limit("60 per minute")
+@limiter.limit("240 per minute")
 def remove_line(variant_id: str) -> Response:
     """Take a line out; the page offers to undo it. Doing it twice is harmless."""
     chosen = read_variant_id(variant_id)

@@ -103,10 +103,11 @@ class SmtpMailer:
         message["Date"] = formatdate(localtime=False)
         domain = parseaddr(self._sender)[1].rpartition("@")[2]
         message["Message-ID"] = f"<{mail.message_id}@{domain}>"
-        message["Content-Language"] = mail.locale
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(mail.text)
         message.add_alternative(mail.html, subtype="html")
+        # Set before, it would have moved into the text part with the other Content- headers.
+        message["Content-Language"] = mail.locale
         return message
 
 

@@ -55,7 +55,7 @@ def test_a_good_key_is_answered_with_everything_a_script_shows(
 
 def test_every_state_has_its_verdict(game_server: FlaskClient, bought: Bought) -> None:
     now = bought.shop.clock()
-    cases = {
+    cases: dict[str, dict[str, Any]] = {
         "VALID": {"expires_at": now + timedelta(days=1)},
         # No job has marked it yet: time alone decides.
         "EXPIRED": {"expires_at": now - timedelta(seconds=1)},

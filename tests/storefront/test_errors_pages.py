@@ -22,8 +22,9 @@ def explode() -> str:
 
 
 @pytest.fixture
-def breaking(app: Flask) -> FlaskClient:
+def breaking(shop: Shop) -> FlaskClient:
     """A shop with a view that crashes, as a page and as JSON."""
+    app = create_app(shop)
     for path in ("/crash", "/api/crash"):
         app.add_url_rule(path, path, public(explode))
     return app.test_client()
