@@ -19,6 +19,7 @@ from storefront.errors import DomainError
 from storefront.outbox import (
     LEASE,
     Claim,
+    bury_exhausted,
     claim_message,
     claim_next,
     fail_message,
@@ -51,6 +52,9 @@ def run_message(message_id: str) -> None:
 
 def sweep_outbox(shop: Shop, *, overdue: timedelta = OVERDUE, batch: int = SWEEP_BATCH) -> int:
     """Run what is due and was left lying, without the bell; returns how many were run."""
+    with shop.database.transaction() as session:
+        if buried := bury_exhausted(session):
+            log.error("tasks_given_up", count=buried)
     for done in range(batch):
         with shop.database.transaction() as session:
             claim = claim_next(session, overdue=overdue)

@@ -66,6 +66,8 @@ def create_app(shop: Shop) -> Flask:
     access."""
     app = Flask("storefront", template_folder=str(ROOT / "templates"), static_folder=None)
     app.extensions["shop"] = shop
+    # A doubled slash would be answered with a redirect, after which game servers send no body.
+    app.url_map.merge_slashes = False
     _configure(app, shop)
     init_request_logging(app)
     init_security(app, shop.settings)

@@ -207,6 +207,9 @@ class _Reader:
             self.faults.append("STRIPE_API_URL must not be set in production")
         if settings.discord_url != DISCORD_URL:
             self.faults.append("DISCORD_URL must not be set in production")
+        if "_test_" in settings.stripe_secret_key:
+            # Anybody would buy with Stripe's published test cards.
+            self.faults.append("STRIPE_SECRET_KEY must be a live key in production")
         if not settings.is_secure:
             self.faults.append("PUBLIC_URL must be https:// in production")
         for name, value in (

@@ -11,7 +11,7 @@ from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, SecurityError
 
 from storefront.errors import DomainError, Kind, Unavailable
 from storefront.hx import is_fragment, see_other
@@ -69,7 +69,11 @@ def _show_http_error(error: HTTPException) -> Response:
         413: DomainError("too_large", Kind.TOO_LARGE),
     }.get(status)
     code = known.code if known else (error.name or "error").lower().replace(" ", "_")
-    return _error_response(status, code, message_for(known) if known else "")
+    response = _error_response(status, code, message_for(known) if known else "")
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        # Required with a 405 (RFC 9110, 15.5.6).
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
 
 
 def _database_is_away(error: Exception) -> Response:

@@ -148,6 +148,27 @@ def fail_message(session: Session, claim: Claim, error: str) -> bool:
     )
 
 
+def bury_exhausted(session: Session) -> int:
+    """Give up on messages that killed whoever ran them, every time: their attempts are used up
+    and nobody lived to say why. Returns how many."""
+    buried = session.scalars(
+        update(OutboxMessage)
+        .where(
+            OutboxMessage.state == MessageState.PENDING,
+            OutboxMessage.attempts >= MAX_ATTEMPTS,
+            OutboxMessage.leased_until < func.now(),
+        )
+        .values(
+            state=MessageState.DEAD,
+            finished_at=func.now(),
+            last_error="the process that ran this died every time",
+        )
+        .returning(OutboxMessage.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(buried.all())
+
+
 def purge_finished(session: Session, *, older_than: timedelta) -> int:
     """Delete messages done for longer than `older_than`; dead ones stay for people to look at."""
     gone = session.scalars(
@@ -166,6 +187,7 @@ def _claim(session: Session, candidates: Any) -> Claim | None:
         candidates.where(
             OutboxMessage.state == MessageState.PENDING,
             OutboxMessage.available_at <= func.now(),
+            OutboxMessage.attempts < MAX_ATTEMPTS,
             (OutboxMessage.leased_until.is_(None)) | (OutboxMessage.leased_until < func.now()),
         )
         .with_for_update(skip_locked=True)

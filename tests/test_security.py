@@ -57,9 +57,7 @@ def test_every_route_declares_who_may_call_it(app: Flask) -> None:
         assert access_of(app.view_functions[rule.endpoint]) is not None, rule
 
 
-def test_a_route_without_a_declaration_stops_the_boot(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_route_without_a_declaration_stops_the_boot(shop: Shop) -> None:
     app = create_app(shop)
     view: Any = app.view_functions["cart.show"]
     declared = access_of(view)

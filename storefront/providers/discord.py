@@ -99,7 +99,7 @@ class DiscordIdentity:
             return _read_identity(answer.json())
         except AuthlibBaseError as error:
             raise IdentityRefused(str(error.error)) from error
-        except (requests.RequestException, ValueError, KeyError) as error:
+        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
             raise IdentityUnavailable(type(error).__name__) from error
 
     def _session(self, redirect_uri: str) -> OAuth2Session:
@@ -120,7 +120,12 @@ def _read_identity(user: dict[str, Any]) -> Identity:
         username=str(user["username"])[:64],
         display_name=str(user.get("global_name") or user["username"])[:64],
         avatar_url=f"{AVATARS}/{discord_id}/{avatar}.png?size=64" if avatar else None,
-        email=user.get("email"),
+        email=_email(user.get("email")),
         email_verified=user.get("verified") is True,
         locale="th" if str(user.get("locale", "th")).startswith("th") else "en",
     )
+
+
+def _email(value: Any) -> str | None:
+    # 254 is the longest address there is (RFC 5321, 4.5.3.1.3).
+    return value if isinstance(value, str) and 0 < len(value) <= 254 else None

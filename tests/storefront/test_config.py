@@ -134,6 +134,7 @@ def test_the_fault_never_repeats_the_value() -> None:
         ("DISCORD_URL", "https://discord.example.com"),
         ("PUBLIC_URL", "http://shop.example.com"),
         ("S3_ENDPOINT_URL", "http://s3.example.com"),
+        ("STRIPE_SECRET_KEY", "sk_test_4242"),
     ],
 )
 def test_production_refuses_stand_ins_and_plain_http(name: str, value: str) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text, update
 
 from jobs.outbox import sweep_outbox
 from storefront.bootstrap import Shop, boot
@@ -21,6 +21,7 @@ from storefront.outbox import (
     Claim,
     MessageState,
     OutboxMessage,
+    bury_exhausted,
     claim_message,
     claim_next,
     enqueue,
@@ -274,3 +275,22 @@ def test_no_outside_service_is_called_inside_a_transaction(shop: Shop) -> None:
     for call in calls.values():
         with shop.database.transaction(), pytest.raises(TransactionMisuse):
             call()
+
+
+def test_a_message_that_kills_whoever_runs_it_is_given_up(shop: Shop) -> None:
+    with shop.database.transaction() as session:
+        enqueue(session, "deadly", {})
+    for _ in range(MAX_ATTEMPTS):
+        with shop.database.transaction() as session:
+            assert claim_next(session) is not None
+            # The process dies here: nothing is reported, the lease runs out.
+            session.execute(
+                update(OutboxMessage).values(leased_until=func.now() - timedelta(seconds=1))
+            )
+
+    with shop.database.transaction() as session:
+        assert claim_next(session) is None
+        assert bury_exhausted(session) == 1
+        assert bury_exhausted(session) == 0
+    with shop.database.reading() as session:
+        assert session.scalars(select(OutboxMessage.state)).one() == MessageState.DEAD

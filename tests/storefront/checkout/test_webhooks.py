@@ -20,7 +20,7 @@ from storefront.checkout import flow
 from storefront.checkout.webhooks import apply_webhook, read_hint
 from storefront.errors import Conflict
 from storefront.kit.ids import new_id
-from storefront.kit.money import Money, baht
+from storefront.kit.money import baht
 from storefront.licenses.models import License
 from storefront.orders.models import Order, OrderState, PaymentMethod
 from storefront.outbox import OutboxMessage
@@ -287,8 +287,7 @@ def test_money_of_another_amount_books_nothing(
     assert [p.state for p in rows(shop, Payment)] == [PaymentState.OPEN]
     assert rows(shop, License) == []
     message = next(m for m in rows(shop, OutboxMessage) if m.task == "apply_webhook")
-    assert "payment_mismatch" in message.last_error or "came with" in message.last_error
-    assert Money(PRICE.satang) == PRICE
+    assert "came with" in message.last_error
 
 
 @pytest.mark.parametrize(
