@@ -196,6 +196,18 @@ def root() -> Path:
 
 
 @pytest.fixture
+def trouble(sandbox: RunningSandbox) -> Iterator[Callable[[], None]]:
+    """Makes the gateway answer 503 until the test is over."""
+
+    def start() -> None:
+        faults = [{"match": "*", "status": 503}] * 20
+        requests.post(f"{sandbox.url}/control/stripe", json={"fail_next": faults}, timeout=5)
+
+    yield start
+    requests.post(f"{sandbox.url}/control/stripe/reset", timeout=5)
+
+
+@pytest.fixture
 def sandbox_at_peace(sandbox: RunningSandbox) -> Iterator[None]:
     """Whatever a test asks of the outside world is forgotten afterwards."""
     yield

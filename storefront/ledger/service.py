@@ -54,17 +54,8 @@ def post_entries(
     currency = legs[0].amount.currency
     if total_of((leg.amount for leg in legs), currency):
         raise ValueError("a posting must sum to zero")
-    posting_id: UUID | None = session.scalar(
-        insert(LedgerPosting)
-        .values(
-            id=new_id(),
-            kind=kind,
-            reference=reference,
-            subject_id=subject_id,
-            posted_at=now or func.now(),
-        )
-        .on_conflict_do_nothing(index_elements=["kind", "reference"])
-        .returning(LedgerPosting.id)
+    posting_id = _insert_posting(
+        session, kind=kind, reference=reference, subject_id=subject_id, now=now
     )
     if posting_id is None:
         return None
@@ -89,6 +80,29 @@ def post_entries(
         ],
     )
     return posting_id
+
+
+def _insert_posting(
+    session: Session,
+    *,
+    kind: PostingKind,
+    reference: str,
+    subject_id: UUID | None,
+    now: datetime | None,
+) -> UUID | None:
+    inserted: UUID | None = session.scalar(
+        insert(LedgerPosting)
+        .values(
+            id=new_id(),
+            kind=kind,
+            reference=reference,
+            subject_id=subject_id,
+            posted_at=now or func.now(),
+        )
+        .on_conflict_do_nothing(index_elements=["kind", "reference"])
+        .returning(LedgerPosting.id)
+    )
+    return inserted
 
 
 def _open_account(session: Session, leg: Leg, currency: str) -> UUID:

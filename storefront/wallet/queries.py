@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Subquery, func, select
 from sqlalchemy.orm import Session
 
 from storefront.kit.ids import parse_id
@@ -83,23 +83,7 @@ def list_history(
     One query, so that amounts and running balance cannot disagree when something is posted
     meanwhile. The sum runs over this person's own entries only, by their index.
     """
-    movements = (
-        select(
-            LedgerEntry.posting_id.label("posting_id"),
-            func.sum(LedgerEntry.amount_satang).label("amount"),
-            func.sum(func.sum(LedgerEntry.amount_satang))
-            .over(order_by=LedgerEntry.posting_id)
-            .label("balance_after"),
-        )
-        .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
-        .where(
-            LedgerAccount.user_id == user_id,
-            LedgerAccount.kind.in_(WALLETS),
-            LedgerAccount.currency == THB,
-        )
-        .group_by(LedgerEntry.posting_id)
-        .subquery()
-    )
+    movements = _movements(user_id)
     query = (
         select(
             movements,
@@ -139,3 +123,24 @@ def list_topups(session: Session, user_id: UUID, *, limit: int = SHOWN_TOP_UPS) 
         .order_by(TopUp.id.desc())
         .limit(limit)
     ).all()
+
+
+def _movements(user_id: UUID) -> Subquery:
+    """One row per posting that touched the wallet, with the balance after it."""
+    return (
+        select(
+            LedgerEntry.posting_id.label("posting_id"),
+            func.sum(LedgerEntry.amount_satang).label("amount"),
+            func.sum(func.sum(LedgerEntry.amount_satang))
+            .over(order_by=LedgerEntry.posting_id)
+            .label("balance_after"),
+        )
+        .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
+        .where(
+            LedgerAccount.user_id == user_id,
+            LedgerAccount.kind.in_(WALLETS),
+            LedgerAccount.currency == THB,
+        )
+        .group_by(LedgerEntry.posting_id)
+        .subquery()
+    )

@@ -39,6 +39,10 @@ STAFF = ["/admin", "/admin/orders"]
 def check(visitor: Visit, path: str) -> None:
     answer = visitor.go(path)
     assert answer.status == (404 if path == "/no-such-page" else 200), path
+    examine(visitor, path)
+
+
+def examine(visitor: Visit, path: str) -> None:
     page = visitor.page
     assert page.locator("h1").count() == 1, path
     assert page.locator("html").get_attribute("lang") == visitor.locale
@@ -71,6 +75,16 @@ def test_account_pages_fit_and_are_accessible(visit: Begin, locale: str, width: 
     visitor.add_to_cart("qr-fishing")
     for path in MEMBER:
         check(visitor, path)
+    # What only an order brings: the thank-you page, the order, the key that is shown.
+    visitor.place("balance")
+    visitor.page.wait_for_url("**/checkout/orders/*")
+    placed = visitor.page.url.removeprefix(visitor.url(""))
+    check(visitor, placed)
+    check(visitor, placed.replace("/checkout/", "/account/"))
+    visitor.go("/account/licenses")
+    visitor.press("form[action*='/key'] button")
+    visitor.page.locator("[data-copy]").first.wait_for()
+    examine(visitor, "a shown key")
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -17,7 +17,13 @@ from storefront.bootstrap import Shop
 from storefront.catalog.models import BundleItem, Category, Product, Release, Variant
 from storefront.kit.ids import new_id
 from storefront.sandbox.seed.archives import build_archive
-from storefront.sandbox.seed.content import SeedProduct, SeedRelease, categories, products
+from storefront.sandbox.seed.content import (
+    SeedProduct,
+    SeedRelease,
+    SeedVariant,
+    categories,
+    products,
+)
 from storefront.sandbox.seed.covers import generate_covers
 
 UPLOADS_AT_ONCE = 8
@@ -121,21 +127,7 @@ def _seed_product(
         sold_count=seed.sold_count,
         published_at=now - timedelta(days=seed.days_ago),
     )
-    product.variants = [
-        Variant(
-            id=new_id(),
-            position=position,
-            code=variant.code,
-            name_th=variant.name_th,
-            name_en=variant.name_en,
-            price_satang=variant.price_satang,
-            original_price_satang=variant.original_price_satang,
-            stock=variant.stock,
-            slots=variant.slots,
-            duration_days=variant.duration_days,
-        )
-        for position, variant in enumerate(seed.variants)
-    ]
+    product.variants = [_variant(variant, n) for n, variant in enumerate(seed.variants)]
     product.releases = [
         _release(seed, release, archives[release_key(seed, release)], now=now)
         for release in seed.releases
@@ -150,6 +142,21 @@ def _seed_product(
     session.add_all(
         BundleItem(bundle_id=product.id, product_id=inside[slug], position=position)
         for position, slug in enumerate(seed.contains)
+    )
+
+
+def _variant(seed: SeedVariant, position: int) -> Variant:
+    return Variant(
+        id=new_id(),
+        position=position,
+        code=seed.code,
+        name_th=seed.name_th,
+        name_en=seed.name_en,
+        price_satang=seed.price_satang,
+        original_price_satang=seed.original_price_satang,
+        stock=seed.stock,
+        slots=seed.slots,
+        duration_days=seed.duration_days,
     )
 
 

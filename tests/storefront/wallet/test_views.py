@@ -1,7 +1,7 @@
 """The wallet pages in a browser without JavaScript."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import requests
@@ -35,18 +35,6 @@ def owner(app: Flask, user: User, sign_in: SignIn) -> FlaskClient:
     owner = app.test_client()
     sign_in(owner, user)
     return owner
-
-
-@pytest.fixture
-def trouble(sandbox: RunningSandbox) -> Iterator[Callable[[], None]]:
-    """Makes the gateway answer 503 until the test is over."""
-
-    def start() -> None:
-        faults = [{"match": "*", "status": 503}] * 20
-        requests.post(f"{sandbox.url}/control/stripe", json={"fail_next": faults}, timeout=5)
-
-    yield start
-    requests.post(f"{sandbox.url}/control/stripe/reset", timeout=5)
 
 
 def test_guests_are_sent_to_sign_in_and_come_back(app: Flask) -> None:
