@@ -27,6 +27,7 @@ import storefront.licenses.views
 import storefront.notifications.views
 import storefront.orders.views
 import storefront.overview
+import storefront.seo
 import storefront.styleguide
 import storefront.wallet.views
 from storefront.accounts.queries import Visitor, find_visitor
@@ -177,6 +178,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         storefront.delivery.views,
         storefront.wallet.views,
         storefront.notifications.views,
+        storefront.seo,
     ):
         app.register_blueprint(module.bp)
     app.register_blueprint(admin.overview.bp)
