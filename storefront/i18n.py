@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Final, cast
+from typing import Any, Final, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, has_request_context, request
-from flask_babel import Babel
+from babel.support import NullTranslations
+from flask import Flask, g, has_request_context, request
+from flask_babel import Babel, get_locale, get_translations
 
 from storefront.language import DEFAULT_LOCALE, date_text, datetime_text, money_text, text_of
 
@@ -39,6 +40,12 @@ def init_languages(app: Flask) -> None:
     app.config["BABEL_DEFAULT_LOCALE"] = "en"
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = f"{app.root_path}/translations"
     Babel(app, locale_selector=current_locale)
+    # Same answers as Flask-Babel's own, which searches for the catalogue anew for every text.
+    cast("Any", app.jinja_env).install_gettext_callables(
+        gettext=lambda text: _catalogue().ugettext(text),
+        ngettext=lambda one, many, count: _catalogue().ungettext(one, many, count),
+        newstyle=True,
+    )
     filters: dict[str, Callable[..., str]] = {
         "money": money_text,
         "date": lambda moment: date_text(moment, current_locale()),
@@ -61,3 +68,14 @@ def locale_url(locale: str) -> str:
     path = request.full_path.rstrip("?") if request.query_string else request.path
     root = (request.script_root or "").removesuffix(ENGLISH_PREFIX)
     return root + (ENGLISH_PREFIX if locale == "en" else "") + path
+
+
+def _catalogue() -> NullTranslations:
+    """The translations for this request, looked up again only when its language is forced."""
+    locale = get_locale()
+    if locale is None:
+        return cast("NullTranslations", get_translations())
+    known = g.get("catalogue")
+    if known is None or known[0] is not locale:
+        known = g.catalogue = (locale, get_translations())
+    return cast("NullTranslations", known[1])

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    String,
+    func,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import LateralFromClause
 
@@ -17,6 +27,34 @@ from storefront.kit.money import Money
 
 NEW_FOR: Final = timedelta(days=30)
 SHOWN: Final = (ProductStatus.PUBLISHED, ProductStatus.COMING_SOON)
+CardQuery = Select[*tuple[Any, ...]]
+
+# Columns instead of mapped attributes: lists read plain rows, without the work of mapping.
+PRODUCTS: Final = Product.__table__.c
+
+
+def _shown_offer() -> LateralFromClause:
+    """Per product the tier a card shows: in the seller's order the first that can be had."""
+    tiers = Variant.__table__.c
+    sold_out = (tiers.stock != UNLIMITED) & (tiers.sold + tiers.held >= tiers.stock)
+    return (
+        select(
+            tiers.id.label("variant_id"),
+            tiers.price_satang.label("price"),
+            tiers.original_price_satang.label("original"),
+            sold_out.label("sold_out"),
+            func.count().over().label("tiers"),
+            (tiers.price_satang == func.min(tiers.price_satang).over()).label("lowest"),
+        )
+        .where(tiers.product_id == PRODUCTS.id)
+        .order_by(sold_out, tiers.position, tiers.price_satang)
+        .limit(1)
+        .lateral("offer")
+    )
+
+
+_OFFER: Final = _shown_offer()
+OFFER: Final = _OFFER.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,80 +101,66 @@ class Card:
         return (self.original_price.satang - self.price.satang) * 100 // self.original_price.satang
 
 
-def find_cards(
-    session: Session, wanted: Any, *, order: Any, now: datetime, limit: int
-) -> list[Card]:
-    return first_cards(
-        session,
-        shown_offer(),
-        [is_shown(), wanted],
-        order=order,
-        now=now,
-        limit=limit,
-    )
+def card_list(wanted: Sequence[Any], *, order: Sequence[Any], limit: int) -> CardQuery:
+    """A short list of cards. Made once per kind of list, because building an expression costs more
+    than running it."""
+    turn = (*order, PRODUCTS.id.desc())
+    place = func.row_number().over(order_by=turn).label("place")
+    return with_offer(card_columns(place), wanted).order_by(*turn).limit(limit)
 
 
-def first_cards(
-    session: Session,
-    offer: LateralFromClause,
-    wanted: list[Any],
-    *,
-    order: Any,
-    now: datetime,
-    limit: int,
-) -> list[Card]:
-    orders = order if isinstance(order, tuple) else (order,)
-    query = with_offer(card_columns(offer, Product.sold_count.expression), offer, wanted)
-    rows = session.execute(query.order_by(*orders, Product.id.desc()).limit(limit))
-    return [card_from(row, now) for row in rows]
+def together(**lists: CardQuery) -> CompoundSelect[*tuple[Any, ...]]:
+    """Several lists of cards in one statement, so that a page asks the database once."""
+    named = [
+        select(literal(name, String).label("list_name"), *query.subquery().c)
+        for name, query in lists.items()
+    ]
+    return union_all(*named).order_by("place")
 
 
-def shown_offer() -> LateralFromClause:
-    """Per product the tier a card shows: in the seller's order the first that can be had."""
-    sold_out = (Variant.stock != UNLIMITED) & (Variant.sold + Variant.held >= Variant.stock)
-    return (
-        select(
-            Variant.id.label("variant_id"),
-            Variant.price_satang.label("price"),
-            Variant.original_price_satang.label("original"),
-            sold_out.label("sold_out"),
-            func.count().over().label("tiers"),
-            (Variant.price_satang == func.min(Variant.price_satang).over()).label("lowest"),
-        )
-        .where(Variant.product_id == Product.id)
-        .order_by(sold_out, Variant.position, Variant.price_satang)
-        .limit(1)
-        .lateral("offer")
-    )
+def find_cards(session: Session, query: CardQuery, *, now: datetime) -> list[Card]:
+    """The cards of one list."""
+    return [card_from(row, now) for row in session.execute(query)]
 
 
-def card_columns(offer: LateralFromClause, key: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+def find_lists(
+    session: Session, query: CompoundSelect[*tuple[Any, ...]], *, now: datetime, **values: Any
+) -> defaultdict[str, list[Card]]:
+    """The cards of lists joined by `together`, by the names given there; `values` are what the
+    lists depend on."""
+    found: defaultdict[str, list[Card]] = defaultdict(list)
+    for row in session.execute(query, values):
+        found[row.list_name].append(card_from(row, now))
+    return found
+
+
+def card_columns(*more: ColumnElement[Any]) -> CardQuery:
+    """What a card is made of, and further columns."""
     return select(
-        Product.id,
-        Product.slug,
-        Product.name_th,
-        Product.name_en,
-        Product.summary_th,
-        Product.summary_en,
-        Product.cover,
-        Product.frameworks,
-        Product.status,
-        Product.published_at,
-        offer.c.variant_id,
-        offer.c.price,
-        offer.c.original,
-        offer.c.sold_out,
-        offer.c.tiers,
-        offer.c.lowest,
-        key.label("sort_key"),
+        PRODUCTS.id,
+        PRODUCTS.slug,
+        PRODUCTS.name_th,
+        PRODUCTS.name_en,
+        PRODUCTS.summary_th,
+        PRODUCTS.summary_en,
+        PRODUCTS.cover,
+        PRODUCTS.frameworks,
+        PRODUCTS.status,
+        PRODUCTS.published_at,
+        OFFER.variant_id,
+        OFFER.price,
+        OFFER.original,
+        OFFER.sold_out,
+        OFFER.tiers,
+        OFFER.lowest,
+        *more,
     )
 
 
-def with_offer(
-    query: Select[*tuple[Any, ...]], offer: LateralFromClause, wanted: list[Any]
-) -> Select[*tuple[Any, ...]]:
+def with_offer(query: CardQuery, wanted: Sequence[Any]) -> CardQuery:
+    """Products together with the tier each shows."""
     # Outer: a product that is only announced may have no tier yet.
-    return query.select_from(Product).outerjoin(offer, literal(True)).where(*wanted)
+    return query.select_from(Product.__table__).outerjoin(_OFFER, literal(True)).where(*wanted)
 
 
 def card_from(row: Any, now: datetime) -> Card:
@@ -161,4 +185,5 @@ def card_from(row: Any, now: datetime) -> Card:
 
 
 def is_shown() -> ColumnElement[bool]:
-    return Product.status.in_(SHOWN)
+    """Whether shoppers may see the product."""
+    return PRODUCTS.status.in_(SHOWN)

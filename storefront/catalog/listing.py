@@ -7,32 +7,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
-    Subquery,
+    Select,
+    bindparam,
     case,
     cast,
     func,
-    literal,
     select,
     tuple_,
 )
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.selectable import LateralFromClause
 
 from storefront.catalog.cards import (
+    OFFER,
+    PRODUCTS,
     Card,
+    CardQuery,
     card_columns,
     card_from,
     is_shown,
-    shown_offer,
     with_offer,
 )
-from storefront.catalog.models import Category, Product, ProductStatus
+from storefront.catalog.models import Category, ProductStatus
 from storefront.catalog.search import contains_every, relevance, words_of
 from storefront.errors import NotFound
 from storefront.kit.ids import parse_id
@@ -44,6 +47,7 @@ DELIVERIES: Final = ("open_source", "protected")
 
 _LARGEST_KEY: Final = 2**53
 _RANK_STEP: Final = 10**9
+_CATEGORY_ID: Final = select(Category.id).where(Category.slug == bindparam("slug"))
 
 
 class Sort(StrEnum):
@@ -96,79 +100,90 @@ def list_products(
     A cursor that is forged or belongs to another order starts at page one.
     Raises NotFound when the category does not exist.
     """
-    offer = shown_offer()
-    wanted = _conditions(filters, _category_ids(session, filters.category), offer)
-    total = session.scalar(
-        select(func.count()).select_from(with_offer(select(Product.id), offer, wanted).subquery())
-    )
-    key, descending = _order(sort, words_of(filters.phrase), offer)
-    query = with_offer(card_columns(offer, key), offer, wanted)
-    if (after := _after(cursor, sort)) is not None:
-        seen = tuple_(key, Product.id)
-        query = query.where(seen < after if descending else seen > after)
-    turn = (key.desc(), Product.id.desc()) if descending else (key.asc(), Product.id.asc())
-    rows = session.execute(query.order_by(*turn).limit(PAGE_SIZE + 1)).all()
+    after = _after(cursor, sort)
+    values = {"root": _category_id(session, filters.category)} if filters.category else {}
+    count, cards = _statements(filters, sort, after is not None)
+    total = session.scalar(count, values)
+    rows = session.execute(cards, {**values, **(after or {})}).all()
     return ProductList(_page(rows, sort, now), total or 0)
 
 
-def _category_ids(session: Session, slug: str | None) -> Subquery | None:
-    """The category and everything below it."""
-    if slug is None:
-        return None
-    root = session.scalar(select(Category.id).where(Category.slug == slug))
+@lru_cache(maxsize=256)
+def _statements(filters: Filters, sort: Sort, continued: bool) -> tuple[CardQuery, CardQuery]:
+    """The statements that count and read a list. Kept, because building them costs more than
+    running them: they hold the question, never an answer."""
+    wanted = _conditions(filters)
+    key, descending = _order(sort, words_of(filters.phrase))
+    cards = with_offer(card_columns(key.label("sort_key")), wanted)
+    if continued:
+        seen = tuple_(key, PRODUCTS.id)
+        after = tuple_(bindparam("after_key", type_=key.type), _id_parameter("after_id"))
+        cards = cards.where(seen < after if descending else seen > after)
+    turn = (key.desc(), PRODUCTS.id.desc()) if descending else (key.asc(), PRODUCTS.id.asc())
+    matches = with_offer(select(PRODUCTS.id), wanted).subquery()
+    return select(func.count()).select_from(matches), cards.order_by(*turn).limit(PAGE_SIZE + 1)
+
+
+def _category_id(session: Session, slug: str) -> UUID:
+    root = session.scalar(_CATEGORY_ID, {"slug": slug})
     if root is None:
         raise NotFound("category")
-    tree = select(literal(root, Category.id.type).label("id")).cte("tree", recursive=True)
+    return root
+
+
+def _category_ids() -> Select[tuple[UUID]]:
+    """The category named `root` and everything below it."""
+    tree = select(_id_parameter("root").label("id")).cte("tree", recursive=True)
     tree = tree.union(select(Category.id).join(tree, Category.parent_id == tree.c.id))
-    return select(tree.c.id).subquery()
+    return select(tree.c.id)
 
 
-def _conditions(
-    filters: Filters, categories: Subquery | None, offer: LateralFromClause
-) -> list[ColumnElement[bool]]:
-    wanted = [is_shown()]
-    if categories is not None:
-        wanted.append(Product.category_id.in_(select(categories.c.id)))
+def _id_parameter(name: str) -> BindParameter[UUID]:
+    return bindparam(name, type_=PRODUCTS.id.type)
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = [is_shown()]
+    if filters.category:
+        wanted.append(PRODUCTS.category_id.in_(_category_ids()))
     if filters.framework:
-        wanted.append(Product.frameworks.contains([filters.framework]))
+        wanted.append(PRODUCTS.frameworks.contains([filters.framework]))
     if filters.delivery:
-        wanted.append(Product.delivery == filters.delivery)
+        wanted.append(PRODUCTS.delivery == filters.delivery)
     if filters.on_sale:
-        wanted += [offer.c.original.is_not(None), Product.status == ProductStatus.PUBLISHED]
+        wanted += [OFFER.original.is_not(None), PRODUCTS.status == ProductStatus.PUBLISHED]
     if filters.in_stock:
         wanted += [
-            offer.c.sold_out.is_(False),
-            Product.status == ProductStatus.PUBLISHED,
+            OFFER.sold_out.is_(False),
+            PRODUCTS.status == ProductStatus.PUBLISHED,
         ]
     if words := words_of(filters.phrase):
         wanted.append(contains_every(words))
     return wanted
 
 
-def _order(
-    sort: Sort, words: tuple[str, ...], offer: LateralFromClause
-) -> tuple[ColumnElement[Any], bool]:
+def _order(sort: Sort, words: tuple[str, ...]) -> tuple[ColumnElement[Any], bool]:
     """The number a list is ordered by and whether it falls; products without a price come last."""
     match sort:
         case Sort.RELEVANCE:
             rank = relevance(words) if words else _standing()
-            return cast(rank, BigInteger) * _RANK_STEP + Product.sold_count, True
+            return cast(rank, BigInteger) * _RANK_STEP + PRODUCTS.sold_count, True
         case Sort.POPULAR:
-            return Product.sold_count.expression, True
+            return PRODUCTS.sold_count, True
         case Sort.PRICE_ASC:
-            return func.coalesce(offer.c.price, _LARGEST_KEY), False
+            return func.coalesce(OFFER.price, _LARGEST_KEY), False
         case Sort.PRICE_DESC:
-            return func.coalesce(offer.c.price, -1), True
+            return func.coalesce(OFFER.price, -1), True
         case Sort.NEWEST:
-            return Product.published_at.expression, True
+            return PRODUCTS.published_at, True
 
 
 def _standing() -> ColumnElement[int]:
     """Without a phrase the shop's own choice comes first, and what cannot be bought yet last."""
-    return case((Product.status == ProductStatus.COMING_SOON, 0), (Product.featured, 2), else_=1)
+    return case((PRODUCTS.status == ProductStatus.COMING_SOON, 0), (PRODUCTS.featured, 2), else_=1)
 
 
-def _after(cursor: str | None, sort: Sort) -> tuple[Any, UUID] | None:
+def _after(cursor: str | None, sort: Sort) -> dict[str, Any] | None:
     """Where the last page ended."""
     parts = decode_cursor(cursor, str, int, str)
     if parts is None or parts[0] != sort.value:
@@ -176,7 +191,7 @@ def _after(cursor: str | None, sort: Sort) -> tuple[Any, UUID] | None:
     key, row_id = int(parts[1]), parse_id(str(parts[2]))
     if row_id is None or not 0 <= key + 1 <= _LARGEST_KEY + 1:
         return None
-    return (_moment(key) if sort is Sort.NEWEST else key, row_id)
+    return {"after_key": _moment(key) if sort is Sort.NEWEST else key, "after_id": row_id}
 
 
 def _page(rows: Sequence[Any], sort: Sort, now: datetime) -> Page[Card]:

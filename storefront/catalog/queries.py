@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy.orm import Session
 
 from storefront.catalog.cards import (
+    OFFER,
+    PRODUCTS,
     Card,
+    card_list,
     find_cards,
-    first_cards,
+    find_lists,
     is_shown,
-    shown_offer,
+    together,
 )
 from storefront.catalog.models import (
     BundleItem,
@@ -71,86 +75,52 @@ class ProductPage:
         return next((one for one in self.releases if one.channel == "stable"), None)
 
 
+@dataclass(frozen=True, slots=True)
+class HomeLists:
+    """The rows of cards on the home page."""
+
+    on_sale: Sequence[Card]
+    best_sellers: Sequence[Card]
+    newest: Sequence[Card]
+    coming_soon: Sequence[Card]
+
+
 def get_product_page(session: Session, slug: str, *, now: datetime) -> ProductPage:
-    """A product's page in 6 queries. Raises NotFound for drafts and archived products too."""
-    product = session.scalar(
-        select(Product)
-        .where(Product.slug == slug, is_shown())
-        .options(
-            joinedload(Product.category),
-            selectinload(Product.variants),
-            selectinload(
-                Product.releases.and_(Release.published_at <= now, Release.yanked_at.is_(None))
-            ),
-        )
-        .execution_options(populate_existing=True)
-    )
-    if product is None:
+    """A product's page in 4 queries. Raises NotFound for drafts and archived products too."""
+    found = session.execute(_PRODUCT, {"slug": slug}).one_or_none()
+    if found is None:
         raise NotFound("product")
-    inside = select(BundleItem.product_id).where(BundleItem.bundle_id == product.id)
-    around = select(BundleItem.bundle_id).where(BundleItem.product_id == product.id)
+    product, category = found
+    own = {"product_id": product.id, "now": now}
+    cards = find_lists(
+        session, _AROUND_PRODUCT, now=now, product_id=product.id, category_id=category.id
+    )
     return ProductPage(
         product=product,
-        category=product.category,
-        variants=product.variants,
-        releases=product.releases,
-        contents=find_cards(
-            session,
-            Product.id.in_(inside),
-            order=Product.name_en.asc(),
-            now=now,
-            limit=24,
-        ),
-        bundles=find_cards(
-            session,
-            Product.id.in_(around),
-            order=Product.sold_count.desc(),
-            now=now,
-            limit=2,
-        ),
-        related=list_related(session, product, now=now),
+        category=category,
+        variants=session.scalars(_VARIANTS, own).all(),
+        releases=session.scalars(_RELEASES, own).all(),
+        contents=cards["contents"],
+        bundles=cards["bundles"],
+        related=cards["related"],
     )
 
 
-def list_featured(session: Session, *, now: datetime, limit: int = 8) -> list[Card]:
-    """Products the shop puts forward, the most bought first."""
-    return find_cards(
-        session, Product.featured, order=Product.sold_count.desc(), now=now, limit=limit
+def get_home_lists(session: Session, *, now: datetime) -> HomeLists:
+    """Everything the home page puts forward, in 1 query."""
+    cards = find_lists(session, _HOME, now=now)
+    return HomeLists(
+        on_sale=cards["on_sale"],
+        best_sellers=cards["best_sellers"],
+        newest=cards["newest"],
+        coming_soon=cards["coming_soon"],
     )
 
 
-def list_on_sale(session: Session, *, now: datetime, limit: int = 8) -> list[Card]:
-    """Products whose shown price is reduced and that can be bought, the largest cut first."""
-    offer = shown_offer()
-    cut = (offer.c.original - offer.c.price) * 100 / offer.c.original
-    on_sale = (offer.c.original.is_not(None), offer.c.sold_out.is_(False))
-    wanted = [Product.status == ProductStatus.PUBLISHED, *on_sale]
-    return first_cards(session, offer, wanted, order=cut.desc(), now=now, limit=limit)
-
-
-def list_best_sellers(session: Session, *, now: datetime, limit: int = 8) -> list[Card]:
-    """The most bought products; nothing until something was sold."""
-    wanted = Product.sold_count > 0
-    return find_cards(session, wanted, order=Product.sold_count.desc(), now=now, limit=limit)
-
-
-def list_newest(session: Session, *, now: datetime, limit: int = 8) -> list[Card]:
-    """What came last."""
-    wanted = Product.status == ProductStatus.PUBLISHED
-    return find_cards(session, wanted, order=Product.published_at.desc(), now=now, limit=limit)
-
-
-def list_coming_soon(session: Session, *, now: datetime, limit: int = 4) -> list[Card]:
-    """What is announced, the latest announcement first."""
-    wanted = Product.status == ProductStatus.COMING_SOON
-    return find_cards(session, wanted, order=Product.published_at.desc(), now=now, limit=limit)
-
-
-def list_related(session: Session, product: Product, *, now: datetime) -> list[Card]:
-    """Up to four others, those of the same category first, then the most bought."""
-    same = (Product.category_id == product.category_id).desc()
-    order = (same, Product.sold_count.desc())
-    return find_cards(session, Product.id != product.id, order=order, now=now, limit=4)
+def list_on_sale(session: Session, *, now: datetime) -> list[Card]:
+    """Up to four products whose shown price is reduced and that can be bought, the largest cut
+    first."""
+    return find_cards(session, _ON_SALE, now=now)
 
 
 def list_suggestions(session: Session, phrase: str, *, now: datetime) -> list[Card]:
@@ -158,30 +128,14 @@ def list_suggestions(session: Session, phrase: str, *, now: datetime) -> list[Ca
     words = words_of(phrase)
     if not words:
         return []
-    order = (relevance(words).desc(), Product.sold_count.desc())
-    return find_cards(session, contains_every(words), order=order, now=now, limit=6)
+    order = (relevance(words).desc(), PRODUCTS.sold_count.desc())
+    matches = card_list([is_shown(), contains_every(words)], order=order, limit=6)
+    return find_cards(session, matches, now=now)
 
 
 def list_shelves(session: Session) -> list[Shelf]:
     """Every category with the number of products shown in it and below it, in display order."""
-    counted = (
-        select(Product.category_id, func.count().label("products"))
-        .where(is_shown())
-        .group_by(Product.category_id)
-        .subquery()
-    )
-    rows = session.execute(
-        select(
-            Category.id,
-            Category.parent_id,
-            Category.slug,
-            Category.name_th,
-            Category.name_en,
-            func.coalesce(counted.c.products, 0),
-        )
-        .outerjoin(counted, counted.c.category_id == Category.id)
-        .order_by(Category.position, Category.slug)
-    )
+    rows = session.execute(_SHELVES)
     return _with_totals([Shelf(*row) for row in rows])
 
 
@@ -198,3 +152,97 @@ def _with_totals(shelves: list[Shelf]) -> list[Shelf]:
         return result
 
     return below(None)
+
+
+def _count_by_shelf() -> Select[*tuple[Any, ...]]:
+    counted = (
+        select(PRODUCTS.category_id, func.count().label("products"))
+        .where(is_shown())
+        .group_by(PRODUCTS.category_id)
+        .subquery()
+    )
+    shelves = Category.__table__.c
+    return (
+        select(
+            shelves.id,
+            shelves.parent_id,
+            shelves.slug,
+            shelves.name_th,
+            shelves.name_en,
+            func.coalesce(counted.c.products, 0),
+        )
+        .outerjoin(counted, counted.c.category_id == shelves.id)
+        .order_by(shelves.position, shelves.slug)
+    )
+
+
+def _with_status(status: ProductStatus) -> ColumnElement[bool]:
+    return PRODUCTS.status == status.value
+
+
+# Statements are made once: building one costs more than running it.
+_FRESH: Final = {"populate_existing": True}
+_THIS: Final = bindparam("product_id", type_=PRODUCTS.id.type)
+_ITEMS: Final = BundleItem.__table__.c
+_MOST_BOUGHT: Final = PRODUCTS.sold_count.desc()
+_LATEST: Final = PRODUCTS.published_at.desc()
+
+_SHELVES: Final = _count_by_shelf()
+_PRODUCT: Final = (
+    select(Product, Category)
+    .join(Category, Category.id == Product.category_id)
+    .where(Product.slug == bindparam("slug"), is_shown())
+    .execution_options(**_FRESH)
+)
+_VARIANTS: Final = (
+    select(Variant)
+    .where(Variant.product_id == _THIS)
+    .order_by(Variant.position)
+    .execution_options(**_FRESH)
+)
+_RELEASES: Final = (
+    select(Release)
+    .where(
+        Release.product_id == _THIS,
+        Release.published_at <= bindparam("now"),
+        Release.yanked_at.is_(None),
+    )
+    .order_by(Release.published_at.desc())
+    .execution_options(**_FRESH)
+)
+_ON_SALE: Final = card_list(
+    [
+        _with_status(ProductStatus.PUBLISHED),
+        OFFER.original.is_not(None),
+        OFFER.sold_out.is_(False),
+    ],
+    order=[((OFFER.original - OFFER.price) * 100 / OFFER.original).desc()],
+    limit=4,
+)
+_HOME: Final = together(
+    on_sale=_ON_SALE,
+    best_sellers=card_list([is_shown(), PRODUCTS.sold_count > 0], order=[_MOST_BOUGHT], limit=8),
+    newest=card_list([_with_status(ProductStatus.PUBLISHED)], order=[_LATEST], limit=4),
+    coming_soon=card_list([_with_status(ProductStatus.COMING_SOON)], order=[_LATEST], limit=4),
+)
+_AROUND_PRODUCT: Final = together(
+    contents=card_list(
+        [is_shown(), PRODUCTS.id.in_(select(_ITEMS.product_id).where(_ITEMS.bundle_id == _THIS))],
+        order=[PRODUCTS.name_en.asc()],
+        limit=24,
+    ),
+    bundles=card_list(
+        [is_shown(), PRODUCTS.id.in_(select(_ITEMS.bundle_id).where(_ITEMS.product_id == _THIS))],
+        order=[_MOST_BOUGHT],
+        limit=2,
+    ),
+    # Those of the same category first.
+    related=card_list(
+        [is_shown(), PRODUCTS.id != _THIS],
+        order=[
+            (PRODUCTS.category_id == bindparam("category_id", type_=PRODUCTS.id.type)).desc(),
+            _MOST_BOUGHT,
+        ],
+        limit=4,
+    ),
+)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, func, or_
+from sqlalchemy import ColumnElement, and_, case, func, or_
 
-from storefront.catalog.models import Product
+from storefront.catalog.cards import PRODUCTS
 
 LONGEST_PHRASE: Final = 100
 MOST_WORDS: Final = 8
@@ -43,7 +43,7 @@ def contains_every(words: tuple[str, ...]) -> ColumnElement[bool]:
 
 def relevance(words: tuple[str, ...]) -> ColumnElement[int]:
     """3: the name begins with the phrase; 2: all words are in a name; 1: some are; 0: none."""
-    names = (Product.name_th, Product.name_en)
+    names = (PRODUCTS.name_th, PRODUCTS.name_en)
     phrase = " ".join(words)
     return case(
         (
@@ -56,18 +56,18 @@ def relevance(words: tuple[str, ...]) -> ColumnElement[int]:
     )
 
 
-def _texts() -> tuple[SQLColumnExpression[str], ...]:
+def _texts() -> tuple[ColumnElement[str], ...]:
     return (
-        Product.name_th,
-        Product.name_en,
-        Product.summary_th,
-        Product.summary_en,
-        func.array_to_string(Product.tags, " "),
-        func.array_to_string(Product.frameworks, " "),
+        PRODUCTS.name_th,
+        PRODUCTS.name_en,
+        PRODUCTS.summary_th,
+        PRODUCTS.summary_en,
+        func.array_to_string(PRODUCTS.tags, " "),
+        func.array_to_string(PRODUCTS.frameworks, " "),
     )
 
 
-def _holds(text: SQLColumnExpression[str], word: str) -> ColumnElement[bool]:
+def _holds(text: ColumnElement[str], word: str) -> ColumnElement[bool]:
     return func.lower(text).like(f"%{_like(word)}%", escape=_ESCAPE)
 
 

@@ -28,15 +28,14 @@ PICTURE_CACHING: Final = "public, max-age=31536000, immutable"
 def home() -> Response:
     """What is new, reduced and bought most."""
     session, now = read(), shop().clock()
-    on_sale = queries.list_on_sale(session, now=now, limit=4)
-    best_sellers = queries.list_best_sellers(session, now=now)
+    lists = queries.get_home_lists(session, now=now)
     return render(
         "storefront/catalog/home.html",
         hero=HERO,
-        on_sale=on_sale,
-        best_sellers=best_sellers,
-        newest=queries.list_newest(session, now=now, limit=4),
-        coming_soon=queries.list_coming_soon(session, now=now),
+        on_sale=lists.on_sale,
+        best_sellers=lists.best_sellers,
+        newest=lists.newest,
+        coming_soon=lists.coming_soon,
         shelves=[shelf for shelf in queries.list_shelves(session) if shelf.products],
     )
 
