@@ -11,6 +11,8 @@ from storefront.kit.ids import parse_id
 from storefront.web import permitted
 
 see_orders: Final = permitted(Permission.SEE_ORDERS)
+manage_catalog: Final = permitted(Permission.MANAGE_CATALOG)
+see_audit: Final = permitted(Permission.SEE_AUDIT)
 
 
 def wanted_id(text: str, what: str) -> UUID:

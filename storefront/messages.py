@@ -28,6 +28,7 @@ _MESSAGES: Final = {
     "cart_empty": _("Your cart is empty."),
     "sold_out": _("Somebody was faster: not enough units are left."),
     "not_for_sale": _("This item cannot be bought right now."),
+    "all_owned": _("You own everything in this bundle already."),
     "total_changed": _("A price has changed. Please look at the new total before you pay."),
     "method_not_offered": _("This order cannot be paid like that. Please choose again."),
     "cart_line_not_found": _("That item is no longer in your cart."),
@@ -48,6 +49,8 @@ _MESSAGES: Final = {
     "license_not_active": _("This licence is not active, so its files cannot be downloaded."),
     "files_unavailable": _("The file service does not answer right now. Please try again."),
     "database_unavailable": _("The shop is busy for a moment. Please try again."),
+    "can_be_bought": _("Good news: this can be bought right now."),
+    "too_many_alerts": _("You wait for 100 things already, which is the limit."),
     "too_large": _("That is more than we can take in at once."),
     "too_many_requests": _("That was a lot at once. Please wait a minute and try again."),
 }

@@ -53,6 +53,7 @@ def _card(
     is_new: bool = False,
 ) -> Card:
     return Card(
+        id=new_id(),
         slug=name.lower().replace(" ", "-"),
         name_th=name,
         name_en=name,
@@ -69,6 +70,8 @@ def _card(
         tiers=tiers,
         is_lowest=True,
         is_new=is_new,
+        flash_ends_at=None,
+        flash_units_left=None,
     )
 
 

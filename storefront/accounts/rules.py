@@ -12,6 +12,8 @@ class Permission(StrEnum):
     """Named rights of staff; a route declares one, a role carries several."""
 
     SEE_ORDERS = "see_orders"
+    MANAGE_CATALOG = "manage_catalog"
+    SEE_AUDIT = "see_audit"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,15 @@ from sqlalchemy.orm import Session
 from storefront.cart.models import Cart, CartLine
 from storefront.cart.rules import BLOCKING, CartOwner, Notice, notice_for
 from storefront.catalog.models import UNLIMITED, Product, ProductStatus, Variant
+from storefront.catalog.pricing import (
+    BundlePart,
+    RunningItem,
+    UnitPrice,
+    find_bundle_parts,
+    find_running_items,
+    unit_price,
+    without_owned,
+)
 from storefront.kit.money import Money, total_of
 
 
@@ -20,19 +31,29 @@ from storefront.kit.money import Money, total_of
 class CartLineView:
     """A line as the cart page shows it: the price of now, and what changed since it was seen.
 
+    `list_price` is what everybody pays; `unit_price` is without `owned_off`, the share of what
+    this member owns of a bundle already. `product_ids` are what one unit grants a licence for.
     `available` None means there is no limit.
     """
 
     variant_id: UUID
     product_id: UUID
+    product_ids: tuple[UUID, ...]
     product_slug: str
     name_th: str
     name_en: str
     variant_name_th: str
     variant_name_en: str
     cover: str | None
+    slots: int
+    duration_days: int | None
     quantity: int
     unit_price: Money
+    list_price: Money
+    struck: Money | None
+    owned_off: Money | None
+    flash_item_id: UUID | None
+    flash_ends_at: datetime | None
     seen_price: Money
     available: int | None
     notice: Notice | None
@@ -79,34 +100,33 @@ class VariantName:
     name_en: str
 
 
-def find_cart(session: Session, owner: CartOwner | None) -> CartView | None:
-    """The cart with the prices and the stock of now; None when nothing is in it."""
+def find_cart(
+    session: Session,
+    owner: CartOwner | None,
+    *,
+    now: datetime,
+    owned: Collection[UUID] = frozenset(),
+    for_order: UUID | None = None,
+) -> CartView | None:
+    """The cart with the prices and the stock of now; None when nothing is in it. 3 queries.
+
+    `owned` are the products its member has a good licence for. Units at a flash price that
+    `for_order` holds count as left.
+    """
     if owner is None:
         return None
-    rows = session.execute(
-        select(
-            CartLine.variant_id,
-            CartLine.quantity,
-            CartLine.seen_price_satang,
-            Variant.product_id,
-            Variant.name_th.label("variant_name_th"),
-            Variant.name_en.label("variant_name_en"),
-            Variant.price_satang,
-            Variant.stock,
-            (Variant.stock - Variant.sold - Variant.held).label("left"),
-            Product.slug,
-            Product.name_th,
-            Product.name_en,
-            Product.cover,
-            Product.status,
+    rows = session.execute(_lines(owner)).all()
+    if not rows:
+        return None
+    variant_ids = [row.variant_id for row in rows]
+    running = find_running_items(session, variant_ids, now=now, for_order=for_order)
+    parts = find_bundle_parts(session, [row.product_id for row in rows])
+    return CartView(
+        tuple(
+            _line(row, running.get(row.variant_id), parts.get(row.product_id, ()), owned)
+            for row in rows
         )
-        .join(Cart, Cart.id == CartLine.cart_id)
-        .join(Variant, Variant.id == CartLine.variant_id)
-        .join(Product, Product.id == Variant.product_id)
-        .where(_owned_by(owner))
-        .order_by(CartLine.added_at, CartLine.variant_id)
-    ).all()
-    return CartView(tuple(_line(row) for row in rows)) if rows else None
+    )
 
 
 def count_units(session: Session, owner: CartOwner | None) -> int:
@@ -137,27 +157,83 @@ def _owned_by(owner: CartOwner) -> ColumnElement[bool]:
     return Cart.guest_token_hash == owner.token_hash
 
 
-def _line(row: Row[*tuple[Any, ...]]) -> CartLineView:
+def _lines(owner: CartOwner) -> Any:
+    return (
+        select(
+            CartLine.variant_id,
+            CartLine.quantity,
+            CartLine.seen_price_satang,
+            Variant.product_id,
+            Variant.name_th.label("variant_name_th"),
+            Variant.name_en.label("variant_name_en"),
+            Variant.price_satang,
+            Variant.original_price_satang,
+            Variant.slots,
+            Variant.duration_days,
+            Variant.stock,
+            (Variant.stock - Variant.sold - Variant.held).label("left"),
+            Product.slug,
+            Product.name_th,
+            Product.name_en,
+            Product.cover,
+            Product.status,
+        )
+        .join(Cart, Cart.id == CartLine.cart_id)
+        .join(Variant, Variant.id == CartLine.variant_id)
+        .join(Product, Product.id == Variant.product_id)
+        .where(_owned_by(owner))
+        .order_by(CartLine.added_at, CartLine.variant_id)
+    )
+
+
+def _line(
+    row: Row[*tuple[Any, ...]],
+    item: RunningItem | None,
+    parts: Sequence[BundlePart],
+    owned: Collection[UUID],
+) -> CartLineView:
+    price = _price(row, item)
+    deal = without_owned(price.amount, parts, owned) if row.quantity == 1 else None
     available = None if row.stock == UNLIMITED else row.left
-    price, seen_price = Money(row.price_satang), Money(row.seen_price_satang)
+    seen_price = Money(row.seen_price_satang)
+    contents = tuple(part.product_id for part in parts) or (row.product_id,)
     return CartLineView(
         variant_id=row.variant_id,
         product_id=row.product_id,
+        product_ids=deal.missing if deal else contents,
         product_slug=row.slug,
         name_th=row.name_th,
         name_en=row.name_en,
         variant_name_th=row.variant_name_th,
         variant_name_en=row.variant_name_en,
         cover=row.cover,
+        slots=row.slots,
+        duration_days=row.duration_days,
         quantity=row.quantity,
-        unit_price=price,
+        unit_price=deal.price if deal else price.amount,
+        list_price=price.amount,
+        struck=price.struck,
+        owned_off=deal.taken_off if deal else None,
+        flash_item_id=price.flash_item_id,
+        flash_ends_at=price.ends_at,
         seen_price=seen_price,
         available=available,
         notice=notice_for(
             is_for_sale=row.status == ProductStatus.PUBLISHED,
+            is_all_owned=deal is not None and not deal.missing,
             available=available,
             quantity=row.quantity,
-            price=price,
+            price=price.amount,
             seen_price=seen_price,
         ),
+    )
+
+
+def _price(row: Row[*tuple[Any, ...]], item: RunningItem | None) -> UnitPrice:
+    original = row.original_price_satang
+    return unit_price(
+        Money(row.price_satang),
+        None if original is None else Money(original),
+        item,
+        quantity=row.quantity,
     )

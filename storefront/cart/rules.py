@@ -44,9 +44,12 @@ class Notice(StrEnum):
     SOLD_OUT = "sold_out"
     NOT_ENOUGH = "not_enough"
     NOT_FOR_SALE = "not_for_sale"
+    ALL_OWNED = "all_owned"
 
 
-BLOCKING: Final = frozenset({Notice.SOLD_OUT, Notice.NOT_ENOUGH, Notice.NOT_FOR_SALE})
+BLOCKING: Final = frozenset(
+    {Notice.SOLD_OUT, Notice.NOT_ENOUGH, Notice.NOT_FOR_SALE, Notice.ALL_OWNED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,13 @@ def check_quantity(quantity: int) -> None:
 
 
 def notice_for(
-    *, is_for_sale: bool, available: int | None, quantity: int, price: Money, seen_price: Money
+    *,
+    is_for_sale: bool,
+    is_all_owned: bool = False,
+    available: int | None,
+    quantity: int,
+    price: Money,
+    seen_price: Money,
 ) -> Notice | None:
     """The one thing to say about a line: what blocks the purchase comes before what only changed.
 
@@ -81,6 +90,8 @@ def notice_for(
     """
     if not is_for_sale:
         return Notice.NOT_FOR_SALE
+    if is_all_owned:
+        return Notice.ALL_OWNED
     if available is not None and available <= 0:
         return Notice.SOLD_OUT
     if available is not None and available < quantity:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, load_only
 from storefront.cart.models import MAX_LINES, MAX_QUANTITY, Cart, CartLine
 from storefront.cart.rules import CartOwner, Wanted, check_quantity, merge_lines
 from storefront.catalog.models import Product, ProductStatus, Variant
+from storefront.catalog.pricing import find_running_items, unit_price
 from storefront.errors import Conflict, NotFound
 from storefront.kit.ids import new_id
 from storefront.kit.money import Money
@@ -42,13 +43,15 @@ def add_line(
     """
     check_quantity(quantity)
     product, variant = _get_buyable(session, variant_id)
+    running = find_running_items(session, [variant_id], now=now)
+    price = unit_price(variant.price, None, running.get(variant_id), quantity=quantity)
     cart_id = _open_cart(session, owner, now=now)
     _check_room(session, cart_id, variant_id)
     draft = insert(CartLine).values(
         cart_id=cart_id,
         variant_id=variant_id,
         quantity=quantity,
-        seen_price_satang=variant.price_satang,
+        seen_price_satang=price.amount.satang,
         added_at=now,
     )
     held = session.scalars(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, flash, request, url_for
 from flask_babel import gettext as _
+from flask_login import current_user
 
 from storefront.cart import service
 from storefront.cart.forms import read_quantity, read_seen_price, read_variant_id
@@ -18,7 +19,8 @@ from storefront.hx import is_fragment, render, see_other
 from storefront.i18n import current_locale
 from storefront.kit.ids import parse_id
 from storefront.language import text_of
-from storefront.web import limiter, public, read, shop
+from storefront.licenses.queries import find_owned_products
+from storefront.web import limiter, public, read, shop, visitor
 
 bp = Blueprint("cart", __name__)
 
@@ -95,10 +97,16 @@ def _cart_page(removed_id: UUID | None = None, removed_quantity: int | None = No
     removed: VariantName | None = None
     if removed_id is not None and 1 <= (removed_quantity or 0) <= MAX_QUANTITY:
         removed = find_variant_name(read(), removed_id)
+    now = shop().clock()
+    owned = (
+        find_owned_products(read(), visitor().id, now=now)
+        if current_user.is_authenticated
+        else frozenset()
+    )
     return render(
         "storefront/cart/show.html",
         partial="storefront/cart/_cart_and_count.html",
-        cart=find_cart(read(), current_cart_owner()),
+        cart=find_cart(read(), current_cart_owner(), now=now, owned=owned),
         removed=removed,
         removed_quantity=removed_quantity,
         max_quantity=MAX_QUANTITY,

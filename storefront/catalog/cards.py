@@ -12,17 +12,21 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
+    DateTime,
     Select,
     String,
+    bindparam,
+    case,
     func,
     literal,
+    literal_column,
     select,
     union_all,
 )
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from storefront.catalog.models import UNLIMITED, Product, ProductStatus, Variant
+from storefront.catalog.models import UNLIMITED, FlashSaleItem, Product, ProductStatus, Variant
 from storefront.kit.money import Money
 
 NEW_FOR: Final = timedelta(days=30)
@@ -31,36 +35,68 @@ CardQuery = Select[*tuple[Any, ...]]
 
 # Columns instead of mapped attributes: lists read plain rows, without the work of mapping.
 PRODUCTS: Final = Product.__table__.c
+NOW: Final = bindparam("now", type_=DateTime(timezone=True))
 
 
-def _shown_offer() -> LateralFromClause:
-    """Per product the tier a card shows: in the seller's order the first that can be had."""
-    tiers = Variant.__table__.c
-    sold_out = (tiers.stock != UNLIMITED) & (tiers.sold + tiers.held >= tiers.stock)
+def running_items() -> tuple[ColumnElement[bool], ...]:
+    """What makes a flash sale item count at `now`: its window, and units left at its price."""
+    items = FlashSaleItem.__table__.c
+    has_units = items.units.is_(None) | (items.sold + items.held < items.units)
+    return (items.starts_at <= NOW, items.ends_at > NOW, has_units)
+
+
+def _flash_offer() -> LateralFromClause:
+    """Per product the cheapest tier in a running flash sale that can be had, where it beats the
+    tier a card would show otherwise."""
+    items, tiers = FlashSaleItem.__table__.c, Variant.__table__.c
     return (
         select(
-            tiers.id.label("variant_id"),
-            tiers.price_satang.label("price"),
-            tiers.original_price_satang.label("original"),
-            sold_out.label("sold_out"),
-            func.count().over().label("tiers"),
-            (tiers.price_satang == func.min(tiers.price_satang).over()).label("lowest"),
+            items.variant_id,
+            items.price_satang.label("price"),
+            case((items.reference_satang > items.price_satang, items.reference_satang)).label(
+                "original"
+            ),
+            items.ends_at,
+            (items.units - items.sold - items.held).label("units_left"),
         )
-        .where(tiers.product_id == PRODUCTS.id)
-        .order_by(sold_out, tiers.position, tiers.price_satang)
+        .join(Variant.__table__, tiers.id == items.variant_id)
+        .where(
+            items.product_id == PRODUCTS.id,
+            *running_items(),
+            items.price_satang < tiers.price_satang,
+            (tiers.stock == UNLIMITED) | (tiers.sold + tiers.held < tiers.stock),
+            PRODUCTS.offer_is_sold_out | (items.price_satang < PRODUCTS.offer_price_satang),
+        )
+        .order_by(items.price_satang, items.id)
         .limit(1)
-        .lateral("offer")
+        .lateral("flash")
     )
 
 
-_OFFER: Final = _shown_offer()
-OFFER: Final = _OFFER.c
+_FLASH: Final = _flash_offer()
+
+
+class OFFER:
+    """What a card offers at `now`: the tier kept beside the product, or one in a flash sale."""
+
+    variant_id: Final = func.coalesce(_FLASH.c.variant_id, PRODUCTS.offer_variant_id)
+    price: Final = func.coalesce(_FLASH.c.price, PRODUCTS.offer_price_satang)
+    original: Final = case(
+        (_FLASH.c.price.is_not(None), _FLASH.c.original), else_=PRODUCTS.offer_original_satang
+    )
+    sold_out: Final = _FLASH.c.price.is_(None) & PRODUCTS.offer_is_sold_out
+    tiers: Final = PRODUCTS.tier_count
+    lowest: Final = PRODUCTS.offer_is_lowest
+    ends_at: Final = _FLASH.c.ends_at
+    units_left: Final = _FLASH.c.units_left
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A product as a card shows it: with the first of its tiers that can still be had."""
+    """A product as a card shows it: with the first of its tiers that can still be had, or with
+    one in a running flash sale. `flash_ends_at` and `flash_units_left` are those of that sale."""
 
+    id: UUID
     slug: str
     name_th: str
     name_en: str
@@ -77,6 +113,8 @@ class Card:
     tiers: int
     is_lowest: bool
     is_new: bool
+    flash_ends_at: datetime | None
+    flash_units_left: int | None
 
     @property
     def is_coming_soon(self) -> bool:
@@ -92,6 +130,11 @@ class Card:
     def can_add(self) -> bool:
         """Whether one click can put it into the cart: a single tier that is available."""
         return self.tiers == 1 and not self.is_sold_out and not self.is_coming_soon
+
+    @property
+    def is_flash(self) -> bool:
+        """Whether the price is that of a running flash sale."""
+        return self.flash_ends_at is not None
 
     @property
     def discount_percent(self) -> int:
@@ -120,7 +163,7 @@ def together(**lists: CardQuery) -> CompoundSelect[*tuple[Any, ...]]:
 
 def find_cards(session: Session, query: CardQuery, *, now: datetime) -> list[Card]:
     """The cards of one list."""
-    return [card_from(row, now) for row in session.execute(query)]
+    return [card_from(row, now) for row in session.execute(query, {"now": now})]
 
 
 def find_lists(
@@ -129,7 +172,7 @@ def find_lists(
     """The cards of lists joined by `together`, by the names given there; `values` are what the
     lists depend on."""
     found: defaultdict[str, list[Card]] = defaultdict(list)
-    for row in session.execute(query, values):
+    for row in session.execute(query, {**values, "now": now}):
         found[row.list_name].append(card_from(row, now))
     return found
 
@@ -147,24 +190,26 @@ def card_columns(*more: ColumnElement[Any]) -> CardQuery:
         PRODUCTS.frameworks,
         PRODUCTS.status,
         PRODUCTS.published_at,
-        OFFER.variant_id,
-        OFFER.price,
-        OFFER.original,
-        OFFER.sold_out,
-        OFFER.tiers,
-        OFFER.lowest,
+        OFFER.variant_id.label("variant_id"),
+        OFFER.price.label("price"),
+        OFFER.original.label("original"),
+        OFFER.sold_out.label("sold_out"),
+        OFFER.tiers.label("tiers"),
+        OFFER.lowest.label("lowest"),
+        OFFER.ends_at,
+        OFFER.units_left,
         *more,
     )
 
 
 def with_offer(query: CardQuery, wanted: Sequence[Any]) -> CardQuery:
-    """Products together with the tier each shows."""
-    # Outer: a product that is only announced may have no tier yet.
-    return query.select_from(Product.__table__).outerjoin(_OFFER, literal(True)).where(*wanted)
+    """Products together with what each offers at `now`."""
+    return query.select_from(Product.__table__).outerjoin(_FLASH, literal(True)).where(*wanted)
 
 
 def card_from(row: Any, now: datetime) -> Card:
     return Card(
+        id=row.id,
         slug=row.slug,
         name_th=row.name_th,
         name_en=row.name_en,
@@ -181,9 +226,12 @@ def card_from(row: Any, now: datetime) -> Card:
         tiers=row.tiers or 0,
         is_lowest=bool(row.lowest),
         is_new=now - row.published_at < NEW_FOR,
+        flash_ends_at=row.ends_at,
+        flash_units_left=row.units_left,
     )
 
 
 def is_shown() -> ColumnElement[bool]:
-    """Whether shoppers may see the product."""
-    return PRODUCTS.status.in_(SHOWN)
+    """Whether shoppers may see the product. Written out, because a partial index is only used
+    where the planner can read its condition."""
+    return PRODUCTS.status.in_([literal_column(f"'{status}'") for status in SHOWN])

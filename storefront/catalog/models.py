@@ -6,14 +6,27 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
+from storefront.catalog.versions import version_key
 from storefront.db import Base, Identified
 from storefront.kit.money import THB, Money
 
 UNLIMITED = -1
+SHOWN = text("status IN ('published', 'coming_soon')")
 
 
 class ProductStatus(StrEnum):
@@ -25,6 +38,14 @@ class ProductStatus(StrEnum):
     ARCHIVED = "archived"
 
 
+class PictureState(StrEnum):
+    """What the worker made of an uploaded picture."""
+
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+
+
 class HoldState(StrEnum):
     """What became of units set aside for an open payment."""
 
@@ -34,9 +55,14 @@ class HoldState(StrEnum):
 
 
 class Category(Identified, Base):
-    """A shelf; shelves may stand inside others."""
+    """A shelf; shelves may stand inside others. A trigger refuses circles."""
 
     __tablename__ = "categories"
+    __table_args__ = (
+        CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
+        CheckConstraint("parent_id <> id", name="not_its_own_parent"),
+        Index("ix_categories_parent_id", "parent_id"),
+    )
 
     slug: Mapped[str] = mapped_column(String(60), unique=True)
     parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("categories.id"))
@@ -46,7 +72,11 @@ class Category(Identified, Base):
 
 
 class Product(Identified, Base):
-    """A script, an interface pack or a bundle, with its text in both languages."""
+    """A script, an interface pack or a bundle, with its text in both languages.
+
+    The columns `offer_*` and `tier_count` say which tier a card shows. Triggers on variants keep
+    them, so that a list of 24 out of 100,000 products need not look at every tier.
+    """
 
     __tablename__ = "products"
     __table_args__ = (
@@ -57,10 +87,13 @@ class Product(Identified, Base):
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
         CheckConstraint("resource_cost_us >= 0", name="resource_cost"),
         CheckConstraint("sold_count >= 0", name="sold_count"),
-        Index("ix_products_category_id", "category_id"),
-        Index(
-            "ix_products_newest", "published_at", "id", postgresql_where=text("status <> 'draft'")
+        CheckConstraint(
+            "rating_sum BETWEEN rating_count AND 5 * rating_count", name="rating_counters"
         ),
+        Index("ix_products_category_id", "category_id"),
+        Index("ix_products_newest", "published_at", "id", postgresql_where=SHOWN),
+        Index("ix_products_popular", "sold_count", "id", postgresql_where=SHOWN),
+        Index("ix_products_price", "offer_price_satang", "id", postgresql_where=SHOWN),
     )
 
     slug: Mapped[str] = mapped_column(String(80), unique=True)
@@ -80,21 +113,36 @@ class Product(Identified, Base):
     delivery: Mapped[str] = mapped_column(String(16))
     resource_cost_us: Mapped[int]
     docs_url: Mapped[str | None] = mapped_column(String(300))
+    video_url: Mapped[str | None] = mapped_column(String(300))
     cover: Mapped[str | None] = mapped_column(String(120))
     featured: Mapped[bool] = mapped_column(default=False)
     sold_count: Mapped[int] = mapped_column(default=0)
+    rating_count: Mapped[int] = mapped_column(server_default="0")
+    rating_sum: Mapped[int] = mapped_column(server_default="0")
     published_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revision: Mapped[int] = mapped_column(server_default="1")
+
+    offer_variant_id: Mapped[UUID | None]
+    offer_price_satang: Mapped[int | None]
+    offer_original_satang: Mapped[int | None]
+    offer_is_sold_out: Mapped[bool] = mapped_column(server_default="false")
+    offer_is_lowest: Mapped[bool] = mapped_column(server_default="true")
+    tier_count: Mapped[int] = mapped_column(server_default="0")
 
     category: Mapped[Category] = relationship(lazy="raise")
     variants: Mapped[list[Variant]] = relationship(
         lazy="raise", order_by="Variant.position", back_populates="product"
     )
     releases: Mapped[list[Release]] = relationship(
-        lazy="raise", order_by="Release.published_at.desc()", back_populates="product"
+        lazy="raise", order_by="Release.version_key.desc()", back_populates="product"
     )
     contents: Mapped[list[BundleItem]] = relationship(
         lazy="raise", foreign_keys="BundleItem.bundle_id", order_by="BundleItem.position"
+    )
+    images: Mapped[list[ProductImage]] = relationship(
+        lazy="raise", order_by="ProductImage.position", back_populates="product"
     )
 
 
@@ -105,6 +153,8 @@ class Variant(Identified, Base):
     __tablename__ = "variants"
     __table_args__ = (
         UniqueConstraint("product_id", "code"),
+        # What flash sale items point at, so that theirs is always a tier of their product.
+        UniqueConstraint("id", "product_id"),
         CheckConstraint("price_satang >= 0", name="price"),
         CheckConstraint(
             "original_price_satang IS NULL OR original_price_satang > price_satang",
@@ -153,7 +203,7 @@ class Variant(Identified, Base):
 
 
 class BundleItem(Base):
-    """A product inside a bundle."""
+    """A product inside a bundle. A trigger refuses bundles inside bundles, and so circles."""
 
     __tablename__ = "bundle_items"
     __table_args__ = (CheckConstraint("bundle_id <> product_id", name="not_itself"),)
@@ -171,6 +221,7 @@ class Release(Identified, Base):
     __tablename__ = "releases"
     __table_args__ = (
         UniqueConstraint("product_id", "version"),
+        CheckConstraint("version_key <> ''", name="version_key"),
         CheckConstraint("channel IN ('stable', 'beta')", name="channel"),
         CheckConstraint("size_bytes > 0", name="size"),
         CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
@@ -178,6 +229,7 @@ class Release(Identified, Base):
 
     product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
     version: Mapped[str] = mapped_column(String(40))
+    version_key: Mapped[str] = mapped_column(Text(collation="C"))
     channel: Mapped[str] = mapped_column(String(10), default="stable")
     changelog_th: Mapped[str]
     changelog_en: Mapped[str]
@@ -187,13 +239,178 @@ class Release(Identified, Base):
     sha256: Mapped[str] = mapped_column(String(64))
     published_at: Mapped[datetime | None]
     yanked_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     product: Mapped[Product] = relationship(lazy="raise", back_populates="releases")
+
+    @validates("version")
+    def _keep_order(self, _name: str, version: str) -> str:
+        self.version_key = version_key(version)
+        return version
+
+
+class ProductImage(Identified, Base):
+    """A picture of a product. The worker makes the sizes that shoppers get; until then, and if it
+    cannot, `stem` is empty."""
+
+    __tablename__ = "product_images"
+    __table_args__ = (
+        CheckConstraint("state IN ('processing', 'ready', 'failed')", name="state"),
+        CheckConstraint(
+            "(state = 'ready') = (stem IS NOT NULL AND width IS NOT NULL AND height IS NOT NULL)",
+            name="ready_has_sizes",
+        ),
+        CheckConstraint("position >= 0", name="position"),
+        Index("ix_product_images_product_id", "product_id", "position"),
+    )
+
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    state: Mapped[str] = mapped_column(String(12), default=PictureState.PROCESSING)
+    failure: Mapped[str | None] = mapped_column(String(40))
+    original_key: Mapped[str] = mapped_column(String(120))
+    stem: Mapped[str | None] = mapped_column(String(120))
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    alt_th: Mapped[str] = mapped_column(String(200), default="")
+    alt_en: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    product: Mapped[Product] = relationship(lazy="raise", back_populates="images")
+
+
+class PriceChange(Base):
+    """The price history: from when a variant had which price. Triggers write it, so that no
+    change is missed; it is the ground on which a price may be struck out."""
+
+    __tablename__ = "price_changes"
+    __table_args__ = (CheckConstraint("price_satang >= 0", name="price"),)
+
+    variant_id: Mapped[UUID] = mapped_column(
+        ForeignKey("variants.id", ondelete="CASCADE"), primary_key=True
+    )
+    began_at: Mapped[datetime] = mapped_column(primary_key=True, server_default=func.now())
+    price_satang: Mapped[int]
+
+
+class FlashSale(Identified, Base):
+    """Reduced prices in one window of time: from `starts_at` until, not including, `ends_at`.
+
+    Its price is a function of the clock: nothing has to happen for it to begin or end.
+    `announced_at` is when buyers who asked were told.
+    """
+
+    __tablename__ = "flash_sales"
+    __table_args__ = (
+        UniqueConstraint("id", "starts_at", "ends_at"),
+        CheckConstraint("ends_at > starts_at", name="window"),
+        Index("ix_flash_sales_window", "starts_at", "ends_at"),
+    )
+
+    name_th: Mapped[str] = mapped_column(String(80))
+    name_en: Mapped[str] = mapped_column(String(80))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    announced_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revision: Mapped[int] = mapped_column(server_default="1")
+
+    items: Mapped[list[FlashSaleItem]] = relationship(
+        lazy="raise",
+        order_by="FlashSaleItem.id",
+        cascade="all, delete-orphan",
+        back_populates="sale",
+    )
+
+
+class FlashSaleItem(Identified, Base):
+    """One variant in a flash sale. Its window is the sale's (a composite foreign key keeps them
+    equal); a trigger refuses two windows of one variant that overlap. `units` None means as many
+    as there are; otherwise those sold and held at this price never pass it (S3).
+
+    `reference_satang` is the lowest price of the 30 days before the start: what may be struck
+    out (Directive (EU) 2019/2161, article 6a of 98/6/EC; the Thai Consumer Protection Board asks
+    for a true earlier price too).
+    """
+
+    __tablename__ = "flash_sale_items"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["sale_id", "starts_at", "ends_at"],
+            ["flash_sales.id", "flash_sales.starts_at", "flash_sales.ends_at"],
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        ForeignKeyConstraint(
+            ["variant_id", "product_id"], ["variants.id", "variants.product_id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("sale_id", "variant_id"),
+        CheckConstraint("price_satang >= 0", name="price"),
+        CheckConstraint("units IS NULL OR units > 0", name="units"),
+        CheckConstraint("sold >= 0 AND held >= 0", name="counters"),
+        CheckConstraint("units IS NULL OR sold + held <= units", name="not_oversold"),
+        Index("ix_flash_sale_items_product_id", "product_id", "ends_at"),
+        Index("ix_flash_sale_items_variant_id", "variant_id", "ends_at"),
+    )
+
+    sale_id: Mapped[UUID]
+    product_id: Mapped[UUID]
+    variant_id: Mapped[UUID]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    price_satang: Mapped[int]
+    reference_satang: Mapped[int | None]
+    units: Mapped[int | None]
+    sold: Mapped[int] = mapped_column(default=0)
+    held: Mapped[int] = mapped_column(default=0)
+
+    sale: Mapped[FlashSale] = relationship(lazy="raise", back_populates="items")
+
+    @property
+    def price(self) -> Money:
+        """What one unit costs in the window."""
+        return Money(self.price_satang, THB)
+
+    @property
+    def units_left(self) -> int | None:
+        """Units still to be had at this price; None when there is no limit."""
+        return None if self.units is None else self.units - self.sold - self.held
+
+
+class StockAlert(Identified, Base):
+    """A member who wants to know when a product can be bought: a tier that is sold out, or, with
+    no tier named, anything of it. The row goes when the notice is written."""
+
+    __tablename__ = "stock_alerts"
+    __table_args__ = (
+        UniqueConstraint("product_id", "variant_id", "user_id", postgresql_nulls_not_distinct=True),
+        Index("ix_stock_alerts_user_id", "user_id"),
+    )
+
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id", ondelete="CASCADE"))
+    variant_id: Mapped[UUID | None] = mapped_column(ForeignKey("variants.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class CatalogImport(Identified, Base):
+    """A CSV that staff uploaded: kept between its dry run and its import, so that what was checked
+    is what is imported, and afterwards as the record of it."""
+
+    __tablename__ = "catalog_imports"
+    __table_args__ = (CheckConstraint("octet_length(body) <= 5242880", name="size"),)
+
+    created_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    file_name: Mapped[str] = mapped_column(String(120))
+    body: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    applied_at: Mapped[datetime | None]
 
 
 class StockHold(Base):
     """Units of one variant set aside for one order. Released or taken exactly once (S2): the
-    state leaves `held` by a conditional update only."""
+    state leaves `held` by a conditional update only. With a flash sale item, its units are set
+    aside as well."""
 
     __tablename__ = "stock_holds"
     __table_args__ = (
@@ -203,5 +420,6 @@ class StockHold(Base):
 
     order_id: Mapped[UUID] = mapped_column(primary_key=True)
     variant_id: Mapped[UUID] = mapped_column(ForeignKey("variants.id"), primary_key=True)
+    flash_sale_item_id: Mapped[UUID | None] = mapped_column(ForeignKey("flash_sale_items.id"))
     quantity: Mapped[int]
     state: Mapped[str] = mapped_column(String(10), default=HoldState.HELD)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,19 +11,19 @@ from sqlalchemy.orm import Session
 
 from storefront.accounts.models import User
 from storefront.cart.models import Cart, CartLine
-from storefront.catalog.models import BundleItem, Product, ProductStatus, Variant
-from storefront.catalog.service import hold_stock, release_stock, take_stock
+from storefront.cart.queries import CartView, find_cart
+from storefront.cart.rules import CartOwner, Notice
+from storefront.catalog.service import StockWish, hold_stock, release_stock, take_stock
 from storefront.checkout.rules import (
     LEAST_CARD_AMOUNT,
     PAYMENT_LIFETIME,
-    Quote,
-    QuoteLine,
     grants_of,
     hash_request,
 )
 from storefront.errors import Conflict, Invalid
-from storefront.kit.money import Money
+from storefront.kit.money import Money, total_of
 from storefront.licenses.keys import KeyVault
+from storefront.licenses.queries import find_owned_products
 from storefront.licenses.service import issue_licenses
 from storefront.notifications.service import notify, queue_mail
 from storefront.orders.models import Order, OrderAction, OrderState, PaymentMethod
@@ -53,18 +51,16 @@ class Wish:
     locale: str
 
 
-def quote_cart(session: Session, user_id: UUID) -> Quote:
-    """What this member's cart costs now."""
-    rows = session.execute(
-        select(CartLine.quantity, Variant, Product)
-        .join(Cart, Cart.id == CartLine.cart_id)
-        .join(Variant, Variant.id == CartLine.variant_id)
-        .join(Product, Product.id == Variant.product_id)
-        .where(Cart.user_id == user_id)
-        .order_by(CartLine.added_at, CartLine.variant_id)
-        .execution_options(populate_existing=True)
-    ).all()
-    return Quote([_quote_line(quantity, variant, product) for quantity, variant, product in rows])
+def quote_cart(
+    session: Session, user_id: UUID, *, now: datetime, for_order: UUID | None = None
+) -> CartView:
+    """What this member's cart costs now, without the parts of bundles they own. `for_order` is
+    the order whose own holds are not counted against it. Raises Conflict `cart_empty`."""
+    owned = find_owned_products(session, user_id, now=now)
+    cart = find_cart(session, CartOwner.member(user_id), now=now, owned=owned, for_order=for_order)
+    if cart is None:
+        raise Conflict("cart_empty")
+    return cart
 
 
 def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime) -> Order:
@@ -72,8 +68,8 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
 
     Idempotent by (user, idempotency key): the earlier order comes back. Locks the cart, so a
     double click waits for its twin, then the variants. Raises Invalid `key_reused`,
-    `method_not_offered` or `amount_too_small`, Conflict `cart_empty`, `not_for_sale`, `sold_out`,
-    `total_changed` or `balance_too_low`; nothing is kept then.
+    `method_not_offered` or `amount_too_small`, Conflict `cart_empty`, `not_for_sale`, `all_owned`,
+    `sold_out`, `total_changed` or `balance_too_low`; nothing is kept then.
     """
     cart_id = session.scalar(select(Cart.id).where(Cart.user_id == wish.user_id).with_for_update())
     request_hash = hash_request(method=wish.method, expected_total=wish.expected_total)
@@ -82,9 +78,10 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
         if known.request_hash != request_hash:
             raise Invalid("key_reused")
         return known
-    quote = quote_cart(session, wish.user_id)
-    _check_quote(quote, wish)
-    method = wish.method if quote.total else PaymentMethod.FREE
+    lines = _order_lines(quote_cart(session, wish.user_id, now=now))
+    total = total_of(line.unit_price * line.quantity for line in lines)
+    _check_total(total, wish)
+    method = wish.method if total else PaymentMethod.FREE
     user = session.get_one(User, wish.user_id)
     order = create_order(
         session,
@@ -93,16 +90,16 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
             email=user.email,
             locale=wish.locale,
             payment_method=method,
-            lines=[_new_line(line) for line in quote.lines],
+            lines=lines,
             idempotency_key=wish.idempotency_key,
             request_hash=request_hash,
             placed_at=now,
             expires_at=now + PAYMENT_LIFETIME,
         ),
     )
-    hold_stock(session, {line.variant_id: line.quantity for line in quote.lines}, order_id=order.id)
+    hold_stock(session, map(_wish_for, lines), order_id=order.id, now=now)
     # The variants are locked now. A price that moved since the quote must not be charged.
-    if quote_cart(session, wish.user_id) != quote:
+    if _order_lines(quote_cart(session, wish.user_id, now=now, for_order=order.id)) != lines:
         raise Conflict("total_changed")
     session.execute(delete(CartLine).where(CartLine.cart_id == cart_id))
     if method is PaymentMethod.STRIPE:
@@ -142,14 +139,7 @@ def complete_order(
     if not apply_action(session, order, OrderAction.COMPLETE, actor=actor, now=now):
         return
     take_stock(session, order.id)
-    contents = _contents_of(session, [line.product_id for line in order.lines])
-    issue_licenses(
-        session,
-        grants_of(order.lines, contents=contents),
-        user_id=order.user_id,
-        vault=vault,
-        now=now,
-    )
+    issue_licenses(session, grants_of(order.lines), user_id=order.user_id, vault=vault, now=now)
     notify(
         session,
         order.user_id,
@@ -180,62 +170,43 @@ def close_order(
     release_stock(session, order.id)
 
 
-def _check_quote(quote: Quote, wish: Wish) -> None:
-    if not quote.lines:
-        raise Conflict("cart_empty")
-    if not all(line.is_for_sale for line in quote.lines):
-        raise Conflict("not_for_sale")
-    if quote.total != wish.expected_total:
-        raise Conflict("total_changed", f"{quote.total} instead of {wish.expected_total}")
-    if quote.total and wish.method is PaymentMethod.FREE:
+def _order_lines(cart: CartView) -> list[NewLine]:
+    """The lines as they would be ordered. Raises Conflict `not_for_sale` or `all_owned`."""
+    for line in cart.lines:
+        if line.notice in (Notice.NOT_FOR_SALE, Notice.ALL_OWNED):
+            raise Conflict(line.notice.value)
+    return [
+        NewLine(
+            product_id=line.product_id,
+            variant_id=line.variant_id,
+            product_ids=line.product_ids,
+            name_th=line.name_th,
+            name_en=line.name_en,
+            variant_name_th=line.variant_name_th,
+            variant_name_en=line.variant_name_en,
+            slots=line.slots,
+            duration_days=line.duration_days,
+            quantity=line.quantity,
+            list_price=line.list_price,
+            unit_price=line.unit_price,
+            flash_item_id=line.flash_item_id,
+        )
+        for line in cart.lines
+    ]
+
+
+def _check_total(total: Money, wish: Wish) -> None:
+    if total != wish.expected_total:
+        raise Conflict("total_changed", f"{total} instead of {wish.expected_total}")
+    if total and wish.method is PaymentMethod.FREE:
         # Free is what an order turns out to be, never what somebody asks for.
         raise Invalid("method_not_offered")
-    if wish.method is PaymentMethod.STRIPE and quote.total and quote.total < LEAST_CARD_AMOUNT:
+    if wish.method is PaymentMethod.STRIPE and total and total < LEAST_CARD_AMOUNT:
         raise Invalid("amount_too_small")
 
 
-def _quote_line(quantity: int, variant: Variant, product: Product) -> QuoteLine:
-    return QuoteLine(
-        variant_id=variant.id,
-        product_id=product.id,
-        product_slug=product.slug,
-        cover=product.cover,
-        name_th=product.name_th,
-        name_en=product.name_en,
-        variant_name_th=variant.name_th,
-        variant_name_en=variant.name_en,
-        slots=variant.slots,
-        duration_days=variant.duration_days,
-        quantity=quantity,
-        unit_price=variant.price,
-        is_for_sale=product.status == ProductStatus.PUBLISHED,
-    )
-
-
-def _new_line(line: QuoteLine) -> NewLine:
-    return NewLine(
-        product_id=line.product_id,
-        variant_id=line.variant_id,
-        name_th=line.name_th,
-        name_en=line.name_en,
-        variant_name_th=line.variant_name_th,
-        variant_name_en=line.variant_name_en,
-        slots=line.slots,
-        duration_days=line.duration_days,
-        quantity=line.quantity,
-        unit_price=line.unit_price,
-    )
-
-
-def _contents_of(session: Session, product_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[UUID]]:
-    contents: dict[UUID, list[UUID]] = defaultdict(list)
-    for bundle_id, product_id in session.execute(
-        select(BundleItem.bundle_id, BundleItem.product_id)
-        .where(BundleItem.bundle_id.in_(product_ids))
-        .order_by(BundleItem.position)
-    ):
-        contents[bundle_id].append(product_id)
-    return contents
+def _wish_for(line: NewLine) -> StockWish:
+    return StockWish(line.product_id, line.variant_id, line.quantity, line.flash_item_id)
 
 
 def _refill_cart(session: Session, order: Order) -> None:
@@ -249,7 +220,7 @@ def _refill_cart(session: Session, order: Order) -> None:
             cart_id=cart.id,
             variant_id=line.variant_id,
             quantity=line.quantity,
-            seen_price_satang=line.unit_price_satang,
+            seen_price_satang=line.list_price_satang,
         )
         for line in order.lines
         if line.variant_id not in there

@@ -19,7 +19,7 @@ from storefront.hx import is_fragment, render, see_other
 from storefront.i18n import current_locale
 from storefront.kit.ids import parse_id
 from storefront.kit.money import Money
-from storefront.licenses.queries import list_order_licenses
+from storefront.licenses.queries import find_owned_products, list_order_licenses
 from storefront.messages import message_for
 from storefront.orders.models import ORDER_MACHINE, Order, OrderAction, OrderState, PaymentMethod
 from storefront.orders.queries import get_order
@@ -179,7 +179,9 @@ def _back_to_order(order: Order, error: DomainError) -> Response:
 
 
 def _find_cart() -> CartView | None:
-    return find_cart(read(), CartOwner.member(visitor().id))
+    user_id, now = visitor().id, shop().clock()
+    owned = find_owned_products(read(), user_id, now=now)
+    return find_cart(read(), CartOwner.member(user_id), now=now, owned=owned)
 
 
 def _get_own(order_id: str) -> Order:

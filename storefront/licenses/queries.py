@@ -80,6 +80,21 @@ def count_licenses(session: Session, user_id: UUID, *, now: datetime) -> License
     return LicenseCount(active=row[0], all=row[1])
 
 
+def find_owned_products(session: Session, user_id: UUID, *, now: datetime) -> frozenset[UUID]:
+    """The products this person has a good licence for at `now`."""
+    return frozenset(
+        session.scalars(
+            select(License.product_id)
+            .where(
+                License.user_id == user_id,
+                License.status == LicenseStatus.ACTIVE,
+                License.expires_at.is_(None) | (License.expires_at > now),
+            )
+            .distinct()
+        )
+    )
+
+
 def mask_key(hint: str) -> str:
     """A key as it is shown before somebody asks for it: its first four symbols."""
     return hint + _HIDDEN
@@ -148,6 +163,6 @@ def _latest_releases(
             Release.published_at <= now,
             Release.yanked_at.is_(None),
         )
-        .order_by(Release.product_id, Release.published_at.desc())
+        .order_by(Release.product_id, Release.version_key.desc())
     )
     return {row.product_id: row.version for row in rows}

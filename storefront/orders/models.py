@@ -13,8 +13,10 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
+    Uuid,
     func,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storefront.db import Base, Identified
@@ -124,20 +126,27 @@ class Order(Identified, Base):
 
 
 class OrderLine(Identified, Base):
-    """Units of one variant as they were sold: name, price and licence terms are copies."""
+    """Units of one variant as they were sold: name, price and licence terms are copies.
+
+    `product_ids` are the products one unit grants a licence for: the product itself, or what was
+    in the bundle on that day and the buyer did not own yet; then `unit_price_satang` is less than
+    `list_price_satang`, what everybody else paid.
+    """
 
     __tablename__ = "order_items"
     __table_args__ = (
         UniqueConstraint("order_id", "variant_id"),
         CheckConstraint("quantity > 0", name="quantity"),
-        CheckConstraint("unit_price_satang >= 0", name="unit_price"),
+        CheckConstraint("unit_price_satang BETWEEN 0 AND list_price_satang", name="unit_price"),
         CheckConstraint("total_satang = unit_price_satang * quantity", name="total"),
+        CheckConstraint("cardinality(product_ids) > 0", name="product_ids"),
     )
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
     position: Mapped[int]
     product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
     variant_id: Mapped[UUID] = mapped_column(ForeignKey("variants.id"))
+    product_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
     name_th: Mapped[str] = mapped_column(String(120))
     name_en: Mapped[str] = mapped_column(String(120))
     variant_name_th: Mapped[str] = mapped_column(String(80))
@@ -145,10 +154,16 @@ class OrderLine(Identified, Base):
     slots: Mapped[int]
     duration_days: Mapped[int | None]
     quantity: Mapped[int]
+    list_price_satang: Mapped[int]
     unit_price_satang: Mapped[int]
     total_satang: Mapped[int]
 
     order: Mapped[Order] = relationship(lazy="raise", back_populates="lines")
+
+    @property
+    def list_price(self) -> Money:
+        """Price of one unit for everybody when it was ordered."""
+        return Money(self.list_price_satang)
 
     @property
     def unit_price(self) -> Money:

@@ -27,10 +27,12 @@ from storefront.orders.models import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewLine:
-    """What is copied from the catalogue into an order line."""
+    """What is copied from the catalogue into an order line. `product_ids` are what one unit
+    grants a licence for; `flash_item_id` is the flash sale item whose price the line has."""
 
     product_id: UUID
     variant_id: UUID
+    product_ids: tuple[UUID, ...]
     name_th: str
     name_en: str
     variant_name_th: str
@@ -38,7 +40,9 @@ class NewLine:
     slots: int
     duration_days: int | None
     quantity: int
+    list_price: Money
     unit_price: Money
+    flash_item_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +144,7 @@ def _order_line(line: NewLine, position: int) -> OrderLine:
         position=position,
         product_id=line.product_id,
         variant_id=line.variant_id,
+        product_ids=list(line.product_ids),
         name_th=line.name_th,
         name_en=line.name_en,
         variant_name_th=line.variant_name_th,
@@ -147,6 +152,7 @@ def _order_line(line: NewLine, position: int) -> OrderLine:
         slots=line.slots,
         duration_days=line.duration_days,
         quantity=line.quantity,
+        list_price_satang=line.list_price.satang,
         unit_price_satang=line.unit_price.satang,
         total_satang=(line.unit_price * line.quantity).satang,
     )

@@ -8,10 +8,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import delete, update
+
 from storefront.accounts.models import Role, SignInSession, User
 from storefront.accounts.queries import hash_token
 from storefront.cart.models import Cart, CartLine
-from storefront.catalog.models import BundleItem, Category, Product, Release, Variant
+from storefront.catalog.models import (
+    BundleItem,
+    Category,
+    FlashSale,
+    FlashSaleItem,
+    PriceChange,
+    Product,
+    Release,
+    Variant,
+)
 from storefront.db import Database
 from storefront.kit.ids import new_id
 from storefront.kit.money import Money
@@ -115,6 +126,69 @@ class Factory:
             )
         ]
         return self._save(product)
+
+    def charged(self, product: Product, price: Money, *, days_ago: int) -> None:
+        """Backdate the price history: what the first variant cost from then on."""
+        self._save(
+            PriceChange(
+                variant_id=product.variants[0].id,
+                began_at=datetime.now(UTC) - timedelta(days=days_ago),
+                price_satang=price.satang,
+            )
+        )
+
+    def reduced(self, product: Product, *, original: Money) -> None:
+        """Strike out a price that was charged until just now."""
+        self.charged(product, original, days_ago=40)
+        with self._database.transaction() as session:
+            # The price of now began today, so the earlier one was the lowest of the 30 days.
+            session.execute(
+                delete(PriceChange).where(
+                    PriceChange.variant_id == product.variants[0].id,
+                    PriceChange.began_at >= datetime.now(UTC) - timedelta(days=1),
+                )
+            )
+            session.execute(
+                update(Variant)
+                .where(Variant.id == product.variants[0].id)
+                .values(original_price_satang=original.satang)
+            )
+        self.charged(product, product.variants[0].price, days_ago=0)
+
+    def flash_sale(
+        self,
+        product: Product,
+        *,
+        price: Money,
+        units: int | None = None,
+        reference: Money | None = None,
+        starts_at: datetime | None = None,
+        ends_at: datetime | None = None,
+    ) -> FlashSaleItem:
+        """A flash sale of the first variant, running now unless told otherwise."""
+        now = datetime.now(UTC)
+        n = next(_serial)
+        variant = product.variants[0]
+        sale = FlashSale(
+            id=new_id(),
+            name_th=f"ลดด่วน {n}",
+            name_en=f"Flash {n}",
+            starts_at=starts_at or now - timedelta(hours=1),
+            ends_at=ends_at or now + timedelta(hours=1),
+        )
+        sale.items = [
+            FlashSaleItem(
+                id=new_id(),
+                product_id=product.id,
+                variant_id=variant.id,
+                starts_at=sale.starts_at,
+                ends_at=sale.ends_at,
+                price_satang=price.satang,
+                reference_satang=(reference or variant.price).satang,
+                units=units,
+            )
+        ]
+        return self._save(sale).items[0]
 
     def bundle(self, *products: Product, price: Money = Money(99_000)) -> Product:
         """A bundle of these products."""

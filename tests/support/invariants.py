@@ -39,8 +39,7 @@ INVARIANTS = {
         SELECT i.id FROM order_items i JOIN orders o ON o.id = i.order_id
         LEFT JOIN licenses l ON l.order_line_id = i.id
         WHERE o.state = 'completed' GROUP BY i.id
-        HAVING count(l.id) <> i.quantity * greatest(
-            1, (SELECT count(*) FROM bundle_items b WHERE b.bundle_id = i.product_id))""",
+        HAVING count(l.id) <> i.quantity * cardinality(i.product_ids)""",
     "O1 an order that is not completed has no licence": """
         SELECT l.id FROM licenses l JOIN order_items i ON i.id = l.order_line_id
         JOIN orders o ON o.id = i.order_id
@@ -57,6 +56,28 @@ INVARIANTS = {
     "S2 only open orders hold stock": """
         SELECT h.order_id FROM stock_holds h JOIN orders o ON o.id = h.order_id
         WHERE (h.state = 'held') <> (o.state IN ('pending', 'processing'))""",
+    "S2 held units of a flash sale are those of open holds": """
+        SELECT f.id FROM flash_sale_items f LEFT JOIN stock_holds h
+            ON h.flash_sale_item_id = f.id AND h.state = 'held'
+        GROUP BY f.id HAVING f.held <> coalesce(sum(h.quantity), 0)""",
+    "S3 sold units of a flash sale are those of taken holds": """
+        SELECT f.id FROM flash_sale_items f LEFT JOIN stock_holds h
+            ON h.flash_sale_item_id = f.id AND h.state = 'taken'
+        GROUP BY f.id HAVING f.sold <> coalesce(sum(h.quantity), 0)""",
+    "a card offers the first tier that can be had": """
+        SELECT p.id FROM products p LEFT JOIN LATERAL (
+            SELECT v.id, v.price_satang, v.original_price_satang,
+                v.stock <> -1 AND v.sold + v.held >= v.stock AS sold_out
+            FROM variants v WHERE v.product_id = p.id
+            ORDER BY sold_out, v.position, v.price_satang, v.id LIMIT 1) v ON true
+        WHERE (p.offer_variant_id, p.offer_price_satang, p.offer_original_satang,
+               p.offer_is_sold_out)
+            IS DISTINCT FROM
+            (v.id, v.price_satang, v.original_price_satang, coalesce(v.sold_out, false))""",
+    "the price history ends with the price of now": """
+        SELECT v.id FROM variants v WHERE v.price_satang IS DISTINCT FROM (
+            SELECT c.price_satang FROM price_changes c WHERE c.variant_id = v.id
+            ORDER BY c.began_at DESC LIMIT 1)""",
     "every state has an event that led to it": """
         SELECT o.id FROM orders o WHERE o.state IS DISTINCT FROM (
             SELECT e.to_state FROM order_events e WHERE e.order_id = o.id

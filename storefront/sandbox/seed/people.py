@@ -137,7 +137,7 @@ def _order(shop: Shop, user_id: UUID, variant: Variant, *, key: str, then: datet
             )
         )
     with shop.database.reading() as reader:
-        total = quote_cart(reader, user_id).total
+        total = quote_cart(reader, user_id, now=then).subtotal
     placed = flow.place_order(
         dataclasses.replace(shop, clock=fixed_clock(then)),
         user_id=user_id,

@@ -137,7 +137,7 @@ def test_removing_twice_is_harmless(database: Database, make: Factory) -> None:
     assert _remove(database, GUEST, variant_id) == 3
     assert _remove(database, GUEST, variant_id) is None
     with database.reading() as session:
-        assert find_cart(session, GUEST) is None
+        assert find_cart(session, GUEST, now=NOW) is None
 
 
 def test_nobody_changes_the_cart_of_somebody_else(database: Database, make: Factory) -> None:
@@ -256,7 +256,7 @@ def _set_price(database: Database, variant_id: UUID, price: int) -> None:
 
 def _cart(database: Database, owner: CartOwner) -> CartView:
     with database.reading() as session:
-        cart = find_cart(session, owner)
+        cart = find_cart(session, owner, now=NOW)
     assert cart is not None
     return cart
 
