@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
-from flask import session
+from flask import current_app, session
 from flask_login import current_user
 
 from storefront.cart.rules import CartOwner
@@ -39,8 +41,16 @@ def current_cart_owner() -> CartOwner | None:
 
 
 def new_guest_token() -> str:
-    """A token for a first cart; the browser gets it by `remember_guest` once that is saved."""
-    return new_token()
+    """A token for a first cart; the browser gets it by `remember_guest` once that is saved.
+
+    Made from the secret behind this browser's CSRF tokens, so that two first adds in the same
+    moment, neither of which has seen the other's cookie, mean the same cart.
+    """
+    secret = session.get(current_app.config["WTF_CSRF_FIELD_NAME"])
+    if not isinstance(secret, str):
+        return new_token()
+    key = str(current_app.config["SECRET_KEY"]).encode()
+    return hmac.new(key, f"guest-cart:{secret}".encode(), sha256).hexdigest()
 
 
 def remember_guest(token: str) -> None:

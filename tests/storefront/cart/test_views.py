@@ -5,15 +5,17 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, update
+from sqlalchemy import event, text, update
 from werkzeug.test import TestResponse
 
 from storefront.accounts.models import User
+from storefront.bootstrap import Shop
 from storefront.catalog.models import Product, Variant
 from storefront.db import Database
 from storefront.kit.money import baht
 from tests.support.browser import submit, text_of_page
 from tests.support.factories import Factory
+from tests.support.purchases import own_product
 
 SignIn = Callable[[FlaskClient, User], None]
 UNKNOWN_ID = "01a1fcf8-0000-7000-8000-000000000000"
@@ -41,6 +43,25 @@ def test_a_guest_gets_a_cart_cookie_only_when_something_is_added(
     assert f"{product.name_en} is in your cart." in page
     assert "฿980" in page
     assert "Sign in and check out" in page
+
+
+def test_two_first_adds_in_the_same_moment_mean_one_cart(app: Flask, make: Factory) -> None:
+    """Both requests leave before either answer, so neither carries the cart's cookie."""
+    first, second = make.product(), make.product()
+    one, other = app.test_client(), app.test_client()
+    page = one.get(f"/en/products/{first.slug}")
+    cookie = page.headers["Set-Cookie"].split(";")[0]
+    name, _, value = cookie.partition("=")
+    other.set_cookie(name, value)
+    token = _csrf(page)
+    for browser, product in ((one, first), (other, second)):
+        browser.post(
+            "/en/cart/lines",
+            data={"variant_id": str(product.variants[0].id), "csrf_token": token},
+        )
+    both = text_of_page(one.get("/en/cart"))
+    assert first.name_en in both
+    assert second.name_en in both
 
 
 def test_a_refused_add_leaves_no_cookie(
@@ -112,6 +133,42 @@ def test_a_moved_price_is_named_until_it_is_accepted(
     assert "The price has changed" in text_of_page(shopper.get("/en/cart"))
     submit(shopper, page, f"/cart/lines/{product.variants[0].id}")
     assert "The price has changed" not in text_of_page(shopper.get("/en/cart"))
+
+
+def test_a_flash_price_is_named_with_its_end_and_its_going_is_announced(
+    shopper: FlaskClient, make: Factory, database: Database
+) -> None:
+    product = make.product(price=baht(490))
+    make.flash_sale(product, price=baht(390), reference=baht(450))
+    _add(shopper, product)
+    page = text_of_page(shopper.get("/en/cart"))
+    assert "฿450" in page, "the lowest price of the 30 days before is struck out"
+    assert "Flash sale price until" in page
+    assert "The price has changed" not in page
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE flash_sales SET ends_at = now()"))
+    ended = text_of_page(shopper.get("/en/cart"))
+    assert "The price has changed from ฿390 to ฿490." in ended
+    assert "Flash sale price" not in ended
+
+
+def test_a_bundle_names_what_is_taken_off_for_what_its_member_owns(
+    shopper: FlaskClient, make: Factory, sign_in: SignIn, shop: Shop
+) -> None:
+    owned, missing = make.product(price=baht(300)), make.product(price=baht(100))
+    bundle = make.bundle(owned, missing, price=baht(320))
+    user = make.user()
+    own_product(shop, make, user, owned)
+    make.cart(user, (bundle, 1))
+    sign_in(shopper, user)
+    page = text_of_page(shopper.get("/en/cart"))
+    assert "฿240 off, because you own part of it already" in page
+    assert "The price has changed" not in page
+    own_product(shop, make, user, missing)
+    make.cart(user, (bundle, 1))
+    whole = shopper.get("/en/cart")
+    assert "You own everything in this bundle already" in text_of_page(whole)
+    assert "/checkout" not in whole.text
 
 
 def test_a_sold_out_line_says_so_and_closes_the_way_to_the_checkout(

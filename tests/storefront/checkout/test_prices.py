@@ -9,11 +9,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from storefront.accounts.models import User
 from storefront.bootstrap import Shop
 from storefront.cart.queries import CartView
 from storefront.cart.rules import Notice
-from storefront.catalog.models import FlashSaleItem, Product
+from storefront.catalog.models import FlashSaleItem
 from storefront.checkout import flow
 from storefront.checkout.service import quote_cart
 from storefront.errors import Conflict
@@ -23,6 +22,7 @@ from storefront.kit.money import Money, baht
 from storefront.licenses.models import License
 from storefront.orders.models import OrderLine, PaymentMethod
 from tests.support.factories import Factory
+from tests.support.purchases import own_product
 
 pytestmark = pytest.mark.usefixtures("sandbox_at_peace")
 
@@ -115,13 +115,6 @@ def test_the_last_unit_of_a_sale_goes_to_one_and_the_next_pays_the_usual_price(
     place(shop, second.id, baht(490))
 
 
-def buy(shop: Shop, make: Factory, user: User, product: Product) -> None:
-    make.cart(user, (product, 1))
-    place(shop, user.id, product.variants[0].price)
-    with shop.database.engine.begin() as connection:
-        connection.execute(text("DELETE FROM carts"))
-
-
 def test_what_the_buyer_owns_is_taken_off_the_bundle_and_not_granted_again(
     shop: Shop, make: Factory
 ) -> None:
@@ -129,7 +122,7 @@ def test_what_the_buyer_owns_is_taken_off_the_bundle_and_not_granted_again(
     bundle = make.bundle(owned, missing, price=baht(320))
     user = make.user()
     make.wallet(user, baht(1000))
-    buy(shop, make, user, owned)
+    own_product(shop, make, user, owned)
     make.cart(user, (bundle, 1))
 
     (line,) = quote(shop, user.id).lines
@@ -150,7 +143,7 @@ def test_nobody_can_buy_a_bundle_they_own_whole(shop: Shop, make: Factory) -> No
     bundle = make.bundle(product, price=baht(90))
     user = make.user()
     make.wallet(user, baht(1000))
-    buy(shop, make, user, product)
+    own_product(shop, make, user, product)
     make.cart(user, (bundle, 1))
 
     assert quote(shop, user.id).lines[0].notice is Notice.ALL_OWNED
@@ -165,7 +158,7 @@ def test_two_units_of_a_bundle_cost_twice_the_whole_price(shop: Shop, make: Fact
     bundle = make.bundle(owned, missing, price=baht(320))
     user = make.user()
     make.wallet(user, baht(1000))
-    buy(shop, make, user, owned)
+    own_product(shop, make, user, owned)
     make.cart(user, (bundle, 2))
 
     assert quote(shop, user.id).subtotal == baht(640)
@@ -176,7 +169,7 @@ def test_a_revoked_licence_takes_nothing_off(shop: Shop, make: Factory) -> None:
     bundle = make.bundle(owned, missing, price=baht(320))
     user = make.user()
     make.wallet(user, baht(1000))
-    buy(shop, make, user, owned)
+    own_product(shop, make, user, owned)
     with shop.database.engine.begin() as connection:
         connection.execute(text("UPDATE licenses SET status = 'revoked'"))
     make.cart(user, (bundle, 1))
