@@ -4,18 +4,21 @@ from storefront import outbox
 from storefront.accounts import models as accounts
 from storefront.cart import models as cart
 from storefront.catalog import models as catalog
+from storefront.catalog.search import models as catalog_search
 from storefront.delivery import models as delivery
 from storefront.ledger import models as ledger
 from storefront.licenses import models as licenses
 from storefront.notifications import models as notifications
 from storefront.orders import models as orders
 from storefront.payments import models as payments
+from storefront.promos import models as promos
 from storefront.wallet import models as wallet
 
 __all__ = [
     "accounts",
     "cart",
     "catalog",
+    "catalog_search",
     "delivery",
     "ledger",
     "licenses",
@@ -23,5 +26,6 @@ __all__ = [
     "orders",
     "outbox",
     "payments",
+    "promos",
     "wallet",
 ]

@@ -142,8 +142,8 @@ CREATE TRIGGER categories_no_circle BEFORE INSERT OR UPDATE OF parent_id ON cate
 
 CREATE FUNCTION refuse_nested_bundle() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM FROM products WHERE id IN (NEW.bundle_id, NEW.product_id)
-        ORDER BY id FOR NO KEY UPDATE;
+    -- Not the products' rows: buyers lock those too, several at once.
+    PERFORM pg_advisory_xact_lock(hashtext('bundle_items'));
     IF EXISTS (
         SELECT FROM bundle_items
         WHERE bundle_id = NEW.product_id OR product_id = NEW.bundle_id

@@ -27,6 +27,7 @@ class Cart(Identified, Base):
         ForeignKey("users.id", ondelete="CASCADE"), unique=True
     )
     guest_token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    promo_code: Mapped[str | None] = mapped_column(String(40))
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     lines: Mapped[list[CartLine]] = relationship(

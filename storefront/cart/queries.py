@@ -14,7 +14,14 @@ from sqlalchemy.orm import Session
 
 from storefront.cart.models import Cart, CartLine
 from storefront.cart.rules import BLOCKING, CartOwner, Notice, notice_for
-from storefront.catalog.models import UNLIMITED, Product, ProductStatus, Variant
+from storefront.catalog.models import (
+    UNLIMITED,
+    HoldState,
+    Product,
+    ProductStatus,
+    StockHold,
+    Variant,
+)
 from storefront.catalog.pricing import (
     BundlePart,
     RunningItem,
@@ -71,9 +78,10 @@ class CartLineView:
 
 @dataclass(frozen=True, slots=True)
 class CartView:
-    """A cart with something in it."""
+    """A cart with something in it, and the promo code that was typed for it."""
 
     lines: tuple[CartLineView, ...]
+    promo_code: str | None = None
 
     @property
     def subtotal(self) -> Money:
@@ -110,12 +118,12 @@ def find_cart(
 ) -> CartView | None:
     """The cart with the prices and the stock of now; None when nothing is in it. 3 queries.
 
-    `owned` are the products its member has a good licence for. Units at a flash price that
-    `for_order` holds count as left.
+    `owned` are the products its member has a good licence for. Units that `for_order`
+    holds, of stock and at a flash price, count as left.
     """
     if owner is None:
         return None
-    rows = session.execute(_lines(owner)).all()
+    rows = session.execute(_lines(owner, for_order)).all()
     if not rows:
         return None
     variant_ids = [row.variant_id for row in rows]
@@ -125,7 +133,8 @@ def find_cart(
         tuple(
             _line(row, running.get(row.variant_id), parts.get(row.product_id, ()), owned)
             for row in rows
-        )
+        ),
+        rows[0].promo_code,
     )
 
 
@@ -157,12 +166,16 @@ def _owned_by(owner: CartOwner) -> ColumnElement[bool]:
     return Cart.guest_token_hash == owner.token_hash
 
 
-def _lines(owner: CartOwner) -> Any:
+def _lines(owner: CartOwner, for_order: UUID | None) -> Any:
+    left = Variant.stock - Variant.sold - Variant.held
+    if for_order is not None:
+        left = left + _own_hold(for_order)
     return (
         select(
             CartLine.variant_id,
             CartLine.quantity,
             CartLine.seen_price_satang,
+            Cart.promo_code,
             Variant.product_id,
             Variant.name_th.label("variant_name_th"),
             Variant.name_en.label("variant_name_en"),
@@ -171,7 +184,7 @@ def _lines(owner: CartOwner) -> Any:
             Variant.slots,
             Variant.duration_days,
             Variant.stock,
-            (Variant.stock - Variant.sold - Variant.held).label("left"),
+            left.label("left"),
             Product.slug,
             Product.name_th,
             Product.name_en,
@@ -183,6 +196,20 @@ def _lines(owner: CartOwner) -> Any:
         .join(Product, Product.id == Variant.product_id)
         .where(_owned_by(owner))
         .order_by(CartLine.added_at, CartLine.variant_id)
+    )
+
+
+def _own_hold(order_id: UUID) -> ColumnElement[int]:
+    """Units of the variant that the order itself holds."""
+    return func.coalesce(
+        select(StockHold.quantity)
+        .where(
+            StockHold.order_id == order_id,
+            StockHold.variant_id == Variant.id,
+            StockHold.state == HoldState.HELD,
+        )
+        .scalar_subquery(),
+        0,
     )
 
 

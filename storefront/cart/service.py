@@ -107,10 +107,18 @@ def remove_line(
     )
 
 
+def set_promo_code(session: Session, owner: CartOwner, code: str | None, *, now: datetime) -> None:
+    """Write down the code a shopper typed, or forget it. What it is worth is computed whenever
+    the cart is read. Locks the cart; idempotent; nothing to do without a cart."""
+    cart_id = _lock_cart(session, owner, now=now)
+    session.execute(update(Cart).where(Cart.id == cart_id).values(promo_code=code))
+
+
 def merge_guest_cart(session: Session, *, user_id: UUID, token: str | None, now: datetime) -> None:
     """Pour a guest's cart into the member's at sign-in and delete it.
 
-    Idempotent: a second call finds no guest cart. Locks the member's cart, then the guest's.
+    The code typed as a guest is the later one and stands. Idempotent: a second call finds no
+    guest cart. Locks the member's cart, then the guest's.
     """
     if token is None:
         return
@@ -125,6 +133,12 @@ def merge_guest_cart(session: Session, *, user_id: UUID, token: str | None, now:
     brought = _lines_of(session, guest_cart_id)
     for variant_id, wanted in merge_lines(kept, brought).items():
         _write_line(session, member_cart_id, variant_id, wanted, now=now)
+    typed = select(Cart.promo_code).where(Cart.id == guest_cart_id).scalar_subquery()
+    session.execute(
+        update(Cart)
+        .where(Cart.id == member_cart_id)
+        .values(promo_code=func.coalesce(typed, Cart.promo_code))
+    )
     session.execute(delete(Cart).where(Cart.id == guest_cart_id))
 
 

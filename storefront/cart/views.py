@@ -6,21 +6,24 @@ from uuid import UUID
 
 from flask import Blueprint, Response, flash, request, url_for
 from flask_babel import gettext as _
-from flask_login import current_user
 
 from storefront.cart import service
 from storefront.cart.forms import read_quantity, read_seen_price, read_variant_id
 from storefront.cart.guests import current_cart_owner, new_guest_token, remember_guest
 from storefront.cart.models import MAX_QUANTITY
-from storefront.cart.queries import VariantName, find_cart, find_variant_name
+from storefront.cart.queries import VariantName, find_variant_name
 from storefront.cart.rules import CartOwner
-from storefront.errors import NotFound
+from storefront.catalog.product_page import find_product_slug
+from storefront.checkout.quotes import find_quote
+from storefront.errors import Conflict, NotFound
 from storefront.hx import is_fragment, render, see_other
 from storefront.i18n import current_locale
 from storefront.kit.ids import parse_id
 from storefront.language import text_of
-from storefront.licenses.queries import find_owned_products
-from storefront.web import limiter, public, read, shop, visitor
+from storefront.messages import message_for
+from storefront.promos.queries import get_promo
+from storefront.promos.rules import LONGEST_CODE, PromoRefused
+from storefront.web import limiter, public, read, shop
 
 bp = Blueprint("cart", __name__)
 
@@ -44,8 +47,11 @@ def add_line() -> Response:
     if owner is None:
         token = new_guest_token()
         owner = CartOwner.guest(token)
-    with shop().database.transaction() as tx:
-        added = service.add_line(tx, owner, variant_id, quantity=quantity, now=shop().clock())
+    try:
+        with shop().database.transaction() as tx:
+            added = service.add_line(tx, owner, variant_id, quantity=quantity, now=shop().clock())
+    except Conflict as refusal:
+        return _not_added(refusal, variant_id)
     if token is not None:
         remember_guest(token)
     message = _added_message(added)
@@ -93,24 +99,73 @@ def remove_line(variant_id: str) -> Response:
     return see_other(url_for("cart.show", removed=chosen, quantity=quantity))
 
 
-def _cart_page(removed_id: UUID | None = None, removed_quantity: int | None = None) -> Response:
+@bp.post("/cart/promo")
+@public
+@limiter.limit("20 per minute")
+def apply_promo() -> Response:
+    """Type a promo code. One that does not exist is refused at once; whether another gives
+    something is said beside the total, whenever the cart is read."""
+    typed = request.form.get("code", "")[: 2 * LONGEST_CODE]
+    try:
+        code = get_promo(read(), typed).code
+    except PromoRefused as refused:
+        return _cart_page(status=422, typed_code=typed, promo_problem=message_for(refused))
+    return _with_promo(code)
+
+
+@bp.post("/cart/promo/removal")
+@public
+def remove_promo() -> Response:
+    """Take the code out again."""
+    return _with_promo(None)
+
+
+def _with_promo(code: str | None) -> Response:
+    owner = _owner_of_a_cart()
+    with shop().database.transaction() as tx:
+        service.set_promo_code(tx, owner, code, now=shop().clock())
+    return _cart_page() if is_fragment() else see_other(url_for("cart.show"))
+
+
+def _cart_page(
+    removed_id: UUID | None = None,
+    removed_quantity: int | None = None,
+    *,
+    status: int = 200,
+    typed_code: str = "",
+    promo_problem: str | None = None,
+) -> Response:
     removed: VariantName | None = None
     if removed_id is not None and 1 <= (removed_quantity or 0) <= MAX_QUANTITY:
         removed = find_variant_name(read(), removed_id)
-    now = shop().clock()
-    owned = (
-        find_owned_products(read(), visitor().id, now=now)
-        if current_user.is_authenticated
-        else frozenset()
-    )
     return render(
         "storefront/cart/show.html",
         partial="storefront/cart/_cart_and_count.html",
-        cart=find_cart(read(), current_cart_owner(), now=now, owned=owned),
+        status=status,
+        quote=find_quote(read(), current_cart_owner(), now=shop().clock()),
+        typed_code=typed_code,
+        promo_problem=promo_problem,
         removed=removed,
         removed_quantity=removed_quantity,
         max_quantity=MAX_QUANTITY,
     )
+
+
+def _not_added(refusal: Conflict, variant_id: UUID) -> Response:
+    """Why it did not work, beside the button: with htmx in its place on the product's page, without
+    it on that page once more. Raises the refusal where there is no such place."""
+    message = message_for(refusal)
+    if is_fragment():
+        if not request.headers.get("HX-Target", "").endswith("#buy-message"):
+            raise refusal
+        return render(
+            "storefront/cart/_not_added.html", message=message, status=refusal.http_status
+        )
+    slug = find_product_slug(read(), variant_id)
+    if slug is None:
+        raise refusal
+    flash(message, "buy")
+    return see_other(url_for("catalog.product", slug=slug, tier=variant_id, _anchor="buy"))
 
 
 def _owner_of_a_cart() -> CartOwner:

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from storefront.accounts.models import User
 from storefront.bootstrap import Shop
 from storefront.checkout import service
-from storefront.checkout.rules import PAYMENT_LIFETIME
+from storefront.checkout.rules import payment_lifetime
 from storefront.checkout.service import Wish, close_order, start_order_payment
 from storefront.checkout.settlement import Settling, fail_attempt, give_up, settle
-from storefront.errors import Conflict
+from storefront.errors import Conflict, Invalid
 from storefront.kit.money import Money
 from storefront.orders.models import Order, OrderAction, OrderState, PaymentMethod
 from storefront.orders.service import lock_order
@@ -23,6 +23,7 @@ from storefront.payments.service import create_payment, find_latest_payment, fin
 from storefront.providers.payments import (
     GatewayRefused,
     GatewaySession,
+    PayBy,
     SessionRequest,
     SessionStatus,
 )
@@ -46,6 +47,7 @@ def place_order(
     expected_total: Money,
     idempotency_key: str,
     locale: str,
+    email: str | None = None,
 ) -> Placed:
     """Place the member's cart as an order and open its payment page if one is needed.
 
@@ -59,6 +61,7 @@ def place_order(
         expected_total=expected_total,
         idempotency_key=idempotency_key,
         locale=locale,
+        email=email,
     )
     with shop.database.transaction() as session:
         order = service.place_order(session, wish, vault=shop.vault, now=shop.clock())
@@ -74,7 +77,7 @@ def resume_payment(shop: Shop, order_id: UUID, *, user_id: UUID) -> str:
     GatewayRefused."""
     with shop.database.transaction() as session:
         order = lock_order(session, order_id, user_id=user_id)
-        if order.state != OrderState.PENDING or order.payment_method != PaymentMethod.STRIPE:
+        if order.state != OrderState.PENDING or not PaymentMethod(order.payment_method).is_gateway:
             raise Conflict("order_not_open")
         payment = find_live_payment(
             session, purpose=PaymentPurpose.ORDER, subject_id=order.id
@@ -83,7 +86,13 @@ def resume_payment(shop: Shop, order_id: UUID, *, user_id: UUID) -> str:
 
 
 def start_topup(
-    shop: Shop, *, user_id: UUID, amount: Money, idempotency_key: str, locale: str
+    shop: Shop,
+    *,
+    user_id: UUID,
+    amount: Money,
+    idempotency_key: str,
+    locale: str,
+    pay_by: PayBy = PayBy.CARD,
 ) -> str:
     """Ask for a top-up and return the address of its payment page. Idempotent by key. Raises what
     `wallet.service.request_topup` raises, Conflict `payment_not_open` for one that is finished,
@@ -91,6 +100,8 @@ def start_topup(
     with shop.database.transaction() as session:
         # One user's attempts queue up here, so a double click finds its twin's top-up.
         user = session.scalars(select(User).where(User.id == user_id).with_for_update()).one()
+        if pay_by is PayBy.PROMPTPAY and user.email is None:
+            raise Invalid("email_needed")
         topup = request_topup(
             session, user_id=user_id, amount=amount, idempotency_key=idempotency_key
         )
@@ -101,13 +112,14 @@ def start_topup(
         ) or create_payment(
             session,
             purpose=PaymentPurpose.TOPUP,
+            pay_by=pay_by,
             subject_id=topup.id,
             user_id=user_id,
             amount=topup.amount,
             label=f"{shop.settings.shop_name} wallet",
             email=user.email,
             locale=locale,
-            expires_at=shop.clock() + PAYMENT_LIFETIME,
+            expires_at=shop.clock() + payment_lifetime(pay_by),
         )
     return _open(shop, payment.id)
 
@@ -123,11 +135,19 @@ def refresh_topup(shop: Shop, topup_id: UUID) -> None:
     _refresh_subject(shop, PaymentPurpose.TOPUP, topup_id)
 
 
-def refresh_payment(shop: Shop, payment_id: UUID, *, session_id: str | None = None) -> None:
-    """Ask the gateway about one payment and settle what it says; idempotent. `session_id` helps
-    where a webhook came before our own note of it. Raises GatewayUnavailable or GatewayRefused."""
+def refresh_payment(
+    shop: Shop,
+    payment_id: UUID,
+    *,
+    session_id: str | None = None,
+    intent_id: str | None = None,
+) -> None:
+    """Ask the gateway about one payment and settle what it says; idempotent. `session_id` and, for
+    PromptPay, `intent_id` help where a webhook came before our own note of it. Raises
+    GatewayUnavailable or GatewayRefused."""
     payment = _read_payment(shop, payment_id)
-    known_id = payment.gateway_session_id or session_id
+    told = intent_id if payment.pay_by == PayBy.PROMPTPAY else session_id
+    known_id = payment.gateway_session_id or told
     if payment.state == PaymentState.SUCCEEDED or known_id is None:
         return
     _settle(shop, payment_id, shop.gateway.fetch_session(known_id))
@@ -204,6 +224,7 @@ def _open_session(shop: Shop, payment_id: UUID) -> GatewaySession:
 def _session_request(shop: Shop, payment: Payment) -> SessionRequest:
     back = _return_url(shop, payment)
     return SessionRequest(
+        pay_by=PayBy(payment.pay_by),
         payment_id=str(payment.id),
         idempotency_key=str(payment.id),
         amount=payment.amount,

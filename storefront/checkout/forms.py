@@ -8,7 +8,7 @@ from typing import Final
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import StringField
-from wtforms.validators import AnyOf, Regexp
+from wtforms.validators import AnyOf, Length, Optional, Regexp
 
 from storefront.kit.ids import new_token
 from storefront.kit.money import Money
@@ -16,13 +16,14 @@ from storefront.orders.models import PaymentMethod
 
 # A free order needs no method of its own: the server sees by itself that nothing is to be paid,
 # and a form must never be able to ask for that.
-METHODS: Final = (PaymentMethod.BALANCE, PaymentMethod.STRIPE)
+METHODS: Final = (PaymentMethod.PROMPTPAY, PaymentMethod.BALANCE, PaymentMethod.STRIPE)
 
 _INCOMPLETE = _("This form is incomplete. Please try again.")
 
 
 class CheckoutForm(FlaskForm):  # type: ignore[misc]
-    """Method, the total the buyer saw (satang), and the key that makes a second click harmless."""
+    """Method, the total the buyer saw (satang), and the key that makes a second click harmless.
+    The address is asked for where the account has none."""
 
     method = StringField(
         validators=[
@@ -32,6 +33,16 @@ class CheckoutForm(FlaskForm):  # type: ignore[misc]
     expected_total = StringField(validators=[Regexp(r"\A[0-9]{1,12}\Z", message=_INCOMPLETE)])
     idempotency_key = StringField(
         validators=[Regexp(r"\A[\w-]{16,64}\Z", re.ASCII, message=_INCOMPLETE)]
+    )
+
+    email = StringField(
+        filters=[lambda text: (text or "").strip() or None],
+        validators=[
+            Optional(),
+            Length(max=254),
+            # What has no @ is a slip of the finger; whether an address exists, only a mail tells.
+            Regexp(r"\A[^@\s]+@[^@\s]+\.[^@\s]+\Z", message=_("This is not an e-mail address.")),
+        ],
     )
 
     def chosen_method(self) -> PaymentMethod:

@@ -9,18 +9,31 @@ from hashlib import sha256
 from storefront.kit.money import Money, baht
 from storefront.licenses.service import Grant
 from storefront.orders.models import OrderLine, PaymentMethod
+from storefront.providers.payments import PayBy
 
 # Stripe closes a Checkout Session 30 minutes to 24 hours after it was made; five minutes of
 # slack let a crashed attempt be opened again under the same key.
-PAYMENT_LIFETIME = timedelta(minutes=35)
+CARD_LIFETIME = timedelta(minutes=35)
+# A QR code is paid at once or not at all: stock and price need not be kept longer than that.
+PROMPTPAY_LIFETIME = timedelta(minutes=15)
 # https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
-LEAST_CARD_AMOUNT = baht(10)
+LEAST_GATEWAY_AMOUNT = baht(10)
 
 
-def hash_request(*, method: PaymentMethod, expected_total: Money) -> str:
+def payment_lifetime(pay_by: PayBy) -> timedelta:
+    """How long an attempt to pay, and what it holds, stays open."""
+    return PROMPTPAY_LIFETIME if pay_by is PayBy.PROMPTPAY else CARD_LIFETIME
+
+
+def pay_by_of(method: PaymentMethod) -> PayBy:
+    """The gateway's way behind a method."""
+    return PayBy.PROMPTPAY if method is PaymentMethod.PROMPTPAY else PayBy.CARD
+
+
+def hash_request(*, method: PaymentMethod, expected_total: Money, email: str | None) -> str:
     """What two requests with one idempotency key must have in common (O3)."""
     return sha256(
-        f"{method}:{expected_total.satang}:{expected_total.currency}".encode()
+        f"{method}:{expected_total.satang}:{expected_total.currency}:{email or ''}".encode()
     ).hexdigest()
 
 

@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from storefront.accounts.models import User
 from storefront.cart.models import Cart, CartLine
-from storefront.cart.queries import CartView, find_cart
-from storefront.cart.rules import CartOwner, Notice
+from storefront.cart.rules import Notice
 from storefront.catalog.service import StockWish, hold_stock, release_stock, take_stock
+from storefront.checkout.quotes import Quote, get_quote
 from storefront.checkout.rules import (
-    LEAST_CARD_AMOUNT,
-    PAYMENT_LIFETIME,
+    LEAST_GATEWAY_AMOUNT,
     grants_of,
     hash_request,
+    pay_by_of,
+    payment_lifetime,
 )
 from storefront.errors import Conflict, Invalid
-from storefront.kit.money import Money, total_of
+from storefront.kit.money import Money
 from storefront.licenses.keys import KeyVault
-from storefront.licenses.queries import find_owned_products
 from storefront.licenses.service import issue_licenses
 from storefront.notifications.service import notify, queue_mail
 from storefront.orders.models import Order, OrderAction, OrderState, PaymentMethod
@@ -37,30 +37,22 @@ from storefront.orders.service import (
 )
 from storefront.payments.models import Payment, PaymentPurpose
 from storefront.payments.service import create_payment
+from storefront.promos.rules import promo_email
+from storefront.promos.service import reserve_use, return_use, take_use
 from storefront.wallet.service import pay_from_wallet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What the buyer sent with the form; nothing in it is a price that counts."""
+    """What the buyer sent with the form; nothing in it is a price that counts. `email` is asked
+    for where the account has none."""
 
     user_id: UUID
     method: PaymentMethod
     expected_total: Money
     idempotency_key: str
     locale: str
-
-
-def quote_cart(
-    session: Session, user_id: UUID, *, now: datetime, for_order: UUID | None = None
-) -> CartView:
-    """What this member's cart costs now, without the parts of bundles they own. `for_order` is
-    the order whose own holds are not counted against it. Raises Conflict `cart_empty`."""
-    owned = find_owned_products(session, user_id, now=now)
-    cart = find_cart(session, CartOwner.member(user_id), now=now, owned=owned, for_order=for_order)
-    if cart is None:
-        raise Conflict("cart_empty")
-    return cart
+    email: str | None = None
 
 
 def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime) -> Order:
@@ -68,41 +60,46 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
 
     Idempotent by (user, idempotency key): the earlier order comes back. Locks the cart, so a
     double click waits for its twin, then the variants. Raises Invalid `key_reused`,
-    `method_not_offered` or `amount_too_small`, Conflict `cart_empty`, `not_for_sale`, `all_owned`,
-    `sold_out`, `total_changed` or `balance_too_low`; nothing is kept then.
+    `method_not_offered`, `amount_too_small` or `email_needed`, Conflict `cart_empty`,
+    `not_for_sale`, `all_owned`, `sold_out`, `total_changed`, `balance_too_low` or why the promo
+    code is refused; nothing is kept then.
     """
     cart_id = session.scalar(select(Cart.id).where(Cart.user_id == wish.user_id).with_for_update())
-    request_hash = hash_request(method=wish.method, expected_total=wish.expected_total)
+    request_hash = hash_request(
+        method=wish.method, expected_total=wish.expected_total, email=wish.email
+    )
     known = find_order_by_key(session, user_id=wish.user_id, idempotency_key=wish.idempotency_key)
     if known is not None:
         if known.request_hash != request_hash:
             raise Invalid("key_reused")
         return known
-    lines = _order_lines(quote_cart(session, wish.user_id, now=now))
-    total = total_of(line.unit_price * line.quantity for line in lines)
-    _check_total(total, wish)
-    method = wish.method if total else PaymentMethod.FREE
     user = session.get_one(User, wish.user_id)
+    quote = get_quote(session, user.id, now=now)
+    lines = _order_lines(quote)
+    _check_total(quote.total, wish)
+    method = wish.method if quote.total else PaymentMethod.FREE
+    email = user.email or wish.email
+    if method is PaymentMethod.PROMPTPAY and email is None:
+        raise Invalid("email_needed")
     order = create_order(
         session,
         NewOrder(
-            user_id=wish.user_id,
-            email=user.email,
+            user_id=user.id,
+            email=email,
             locale=wish.locale,
             payment_method=method,
             lines=lines,
+            promo_code=quote.applied.promo.code if quote.applied else None,
             idempotency_key=wish.idempotency_key,
             request_hash=request_hash,
             placed_at=now,
-            expires_at=now + PAYMENT_LIFETIME,
+            expires_at=now + payment_lifetime(pay_by_of(method)),
         ),
     )
-    hold_stock(session, map(_wish_for, lines), order_id=order.id, now=now)
-    # The variants are locked now. A price that moved since the quote must not be charged.
-    if _order_lines(quote_cart(session, wish.user_id, now=now, for_order=order.id)) != lines:
-        raise Conflict("total_changed")
+    _set_aside(session, order, quote, user, now=now)
     session.execute(delete(CartLine).where(CartLine.cart_id == cart_id))
-    if method is PaymentMethod.STRIPE:
+    session.execute(update(Cart).where(Cart.id == cart_id).values(promo_code=None))
+    if method.is_gateway:
         start_order_payment(session, order, now=now)
         return order
     if method is PaymentMethod.BALANCE:
@@ -115,10 +112,12 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
 
 def start_order_payment(session: Session, order: Order, *, now: datetime) -> Payment:
     """Record a new attempt to pay a pending order; its holds live as long as the attempt."""
-    order.expires_at = now + PAYMENT_LIFETIME
+    pay_by = pay_by_of(PaymentMethod(order.payment_method))
+    order.expires_at = now + payment_lifetime(pay_by)
     return create_payment(
         session,
         purpose=PaymentPurpose.ORDER,
+        pay_by=pay_by,
         subject_id=order.id,
         user_id=order.user_id,
         amount=order.total,
@@ -139,6 +138,7 @@ def complete_order(
     if not apply_action(session, order, OrderAction.COMPLETE, actor=actor, now=now):
         return
     take_stock(session, order.id)
+    take_use(session, order.id, now=now)
     issue_licenses(session, grants_of(order.lines), user_id=order.user_id, vault=vault, now=now)
     notify(
         session,
@@ -168,13 +168,38 @@ def close_order(
         # member could wait for each other.
         _refill_cart(session, order)
     release_stock(session, order.id)
+    return_use(session, order.id, now=now)
 
 
-def _order_lines(cart: CartView) -> list[NewLine]:
-    """The lines as they would be ordered. Raises Conflict `not_for_sale` or `all_owned`."""
-    for line in cart.lines:
+def _set_aside(session: Session, order: Order, quote: Quote, user: User, *, now: datetime) -> None:
+    """Hold the stock and the use of the code for the life of the payment."""
+    lines = _order_lines(quote)
+    hold_stock(session, map(_wish_for, lines), order_id=order.id, now=now)
+    # The variants are locked now. A price that moved since the quote must not be charged.
+    if _order_lines(get_quote(session, user.id, now=now, for_order=order.id)) != lines:
+        raise Conflict("total_changed")
+    if quote.applied is not None:
+        reserve_use(
+            session,
+            quote.applied.promo,
+            order_id=order.id,
+            user_id=user.id,
+            customer_email=promo_email(user.email, is_verified=user.email_verified),
+            discount=quote.discount,
+            now=now,
+        )
+
+
+def _order_lines(quote: Quote) -> list[NewLine]:
+    """The lines as they would be ordered. Raises Conflict `not_for_sale`, `all_owned` or
+    `sold_out`."""
+    lines = quote.cart.lines
+    for line in lines:
         if line.notice in (Notice.NOT_FOR_SALE, Notice.ALL_OWNED):
             raise Conflict(line.notice.value)
+        if not line.is_buyable:
+            raise Conflict("sold_out", f"not enough left of variant {line.variant_id}")
+    shares = quote.applied.discount.shares if quote.applied else [Money(0)] * len(lines)
     return [
         NewLine(
             product_id=line.product_id,
@@ -190,8 +215,9 @@ def _order_lines(cart: CartView) -> list[NewLine]:
             list_price=line.list_price,
             unit_price=line.unit_price,
             flash_item_id=line.flash_item_id,
+            discount=share,
         )
-        for line in cart.lines
+        for line, share in zip(lines, shares, strict=True)
     ]
 
 
@@ -201,7 +227,7 @@ def _check_total(total: Money, wish: Wish) -> None:
     if total and wish.method is PaymentMethod.FREE:
         # Free is what an order turns out to be, never what somebody asks for.
         raise Invalid("method_not_offered")
-    if wish.method is PaymentMethod.STRIPE and total and total < LEAST_CARD_AMOUNT:
+    if wish.method.is_gateway and total and total < LEAST_GATEWAY_AMOUNT:
         raise Invalid("amount_too_small")
 
 
@@ -210,10 +236,12 @@ def _wish_for(line: NewLine) -> StockWish:
 
 
 def _refill_cart(session: Session, order: Order) -> None:
-    """What was cancelled lies in the cart again, unless it was put there anew meanwhile."""
+    """What was cancelled lies in the cart again, with its code, unless it was put there anew
+    meanwhile."""
     cart = session.scalar(select(Cart).where(Cart.user_id == order.user_id).with_for_update())
     if cart is None:
         return
+    cart.promo_code = cart.promo_code or order.promo_code
     there = set(session.scalars(select(CartLine.variant_id).where(CartLine.cart_id == cart.id)))
     session.add_all(
         CartLine(

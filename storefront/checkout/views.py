@@ -8,22 +8,25 @@ import structlog
 from flask import Blueprint, Response, flash, make_response, request, url_for
 from flask_babel import gettext as _
 
-from storefront.cart.queries import CartView, find_cart
 from storefront.cart.rules import CartOwner
 from storefront.checkout import flow
 from storefront.checkout.forms import CheckoutForm, new_form_key
-from storefront.checkout.rules import LEAST_CARD_AMOUNT
+from storefront.checkout.quotes import Quote, find_quote
+from storefront.checkout.rules import LEAST_GATEWAY_AMOUNT
 from storefront.delivery.queries import list_downloads
 from storefront.errors import DomainError, Kind, NotFound
 from storefront.hx import is_fragment, render, see_other
 from storefront.i18n import current_locale
 from storefront.kit.ids import parse_id
 from storefront.kit.money import Money
-from storefront.licenses.queries import find_owned_products, list_order_licenses
+from storefront.licenses.queries import list_order_licenses
 from storefront.messages import message_for
 from storefront.orders.models import ORDER_MACHINE, Order, OrderAction, OrderState, PaymentMethod
 from storefront.orders.queries import get_order
 from storefront.orders.service import find_order_by_key
+from storefront.payments.models import Payment, PaymentPurpose
+from storefront.payments.pictures import draw_png, draw_svg
+from storefront.payments.service import find_live_payment
 from storefront.wallet.queries import find_balance
 from storefront.web import limiter, member, read, shop, visitor
 
@@ -38,13 +41,13 @@ _DELIVERED = (OrderState.COMPLETED, OrderState.PARTIALLY_REFUNDED)
 @member
 def show() -> Response:
     """Order summary, method, and a button that names the amount."""
-    cart = _find_cart()
-    if cart is None:
+    quote = _find_quote()
+    if quote is None:
         return see_other(url_for("cart.show"))
-    if not cart.is_ready:
+    if not quote.cart.is_ready:
         flash(_("Please look at the marked items first."), "warning")
         return see_other(url_for("cart.show"))
-    return _checkout_page(CheckoutForm(formdata=None), cart)
+    return _checkout_page(CheckoutForm(formdata=None), quote)
 
 
 @bp.post("/checkout")
@@ -63,6 +66,7 @@ def place() -> Response:
             expected_total=form.seen_total(),
             idempotency_key=form.idempotency_key.data or "",
             locale=current_locale(),
+            email=form.email.data,
         )
     except DomainError as error:
         return _not_placed(form, error)
@@ -79,7 +83,7 @@ def returned(order_id: str) -> Response:
     if is_fragment():
         if request.args.get("seen") == order.state:
             return make_response("", 204)
-    elif order.state in _WAITING and order.payment_method == PaymentMethod.STRIPE:
+    elif order.state in _WAITING and PaymentMethod(order.payment_method).is_gateway:
         is_gateway_away = not _ask_gateway(order)
         order = _get_own(order_id)
     return _status_page(order, is_gateway_away=is_gateway_away)
@@ -110,10 +114,33 @@ def cancel(order_id: str) -> Response:
     return see_other(_order_page(order.id))
 
 
+@bp.get("/checkout/orders/<order_id>/promptpay.<any(svg, png):kind>")
+@member
+def promptpay_code(order_id: str, kind: str) -> Response:
+    """The PromptPay code of an open order, to be shown or saved. Not found once nothing is to be
+    paid any more; never cached, because it belongs to one payment of one buyer."""
+    payment = _shown_code(_get_own(order_id))
+    if payment is None or payment.qr_payload is None:
+        raise NotFound("page")
+    drawn = draw_svg(payment.qr_payload) if kind == "svg" else draw_png(payment.qr_payload)
+    response = make_response(drawn)
+    response.content_type = "image/svg+xml" if kind == "svg" else "image/png"
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _shown_code(order: Order) -> Payment | None:
+    """The payment whose code the buyer is to scan, while there is one."""
+    if order.state != OrderState.PENDING or order.payment_method != PaymentMethod.PROMPTPAY:
+        return None
+    payment = find_live_payment(read(), purpose=PaymentPurpose.ORDER, subject_id=order.id)
+    return payment if payment and payment.qr_payload else None
+
+
 def _checkout_page(
-    form: CheckoutForm, cart: CartView, *, status: int = 200, problem: str | None = None
+    form: CheckoutForm, quote: Quote, *, status: int = 200, problem: str | None = None
 ) -> Response:
-    balance, total = find_balance(read(), visitor().id), cart.subtotal
+    balance, total = find_balance(read(), visitor().id), quote.total
     covers = balance >= total
     gap = Money(0) if covers else total - balance
     form.expected_total.data = str(total.satang)
@@ -124,23 +151,24 @@ def _checkout_page(
         "storefront/checkout/show.html",
         status=status,
         form=form,
-        cart=cart,
+        quote=quote,
+        cart=quote.cart,
         total=total,
         balance=balance,
         covers=covers,
         gap=gap,
-        takes_card=total >= LEAST_CARD_AMOUNT,
-        least_card_amount=LEAST_CARD_AMOUNT,
+        takes_gateway=total >= LEAST_GATEWAY_AMOUNT,
+        least_gateway_amount=LEAST_GATEWAY_AMOUNT,
         problem=problem,
     )
 
 
 def _refused(form: CheckoutForm, problem: str, *, status: int) -> Response:
-    cart = _find_cart()
-    if cart is None:
+    quote = _find_quote()
+    if quote is None:
         flash(problem, "warning")
         return see_other(url_for("cart.show"))
-    return _checkout_page(form, cart, status=status, problem=problem)
+    return _checkout_page(form, quote, status=status, problem=problem)
 
 
 def _not_placed(form: CheckoutForm, error: DomainError) -> Response:
@@ -156,7 +184,7 @@ def _not_placed(form: CheckoutForm, error: DomainError) -> Response:
 
 def _status_page(order: Order, *, is_gateway_away: bool) -> Response:
     session, now = read(), shop().clock()
-    is_delivered = order.state in _DELIVERED
+    is_delivered, method = order.state in _DELIVERED, PaymentMethod(order.payment_method)
     licenses = list_order_licenses(session, order.id, now=now) if is_delivered else ()
     downloads = list_downloads(session, visitor().id, now=now) if licenses else ()
     return render(
@@ -166,7 +194,8 @@ def _status_page(order: Order, *, is_gateway_away: bool) -> Response:
         is_waiting=order.state in _WAITING,
         is_delivered=is_delivered,
         is_gateway_away=is_gateway_away,
-        can_pay=order.state == OrderState.PENDING and order.payment_method == PaymentMethod.STRIPE,
+        can_pay=order.state == OrderState.PENDING and method.is_gateway,
+        code=_shown_code(order),
         can_cancel=ORDER_MACHINE.allows(OrderState(order.state), OrderAction.CANCEL),
         licenses=licenses,
         owned={owned.product_id: owned for owned in downloads},
@@ -178,10 +207,8 @@ def _back_to_order(order: Order, error: DomainError) -> Response:
     return see_other(_order_page(order.id))
 
 
-def _find_cart() -> CartView | None:
-    user_id, now = visitor().id, shop().clock()
-    owned = find_owned_products(read(), user_id, now=now)
-    return find_cart(read(), CartOwner.member(user_id), now=now, owned=owned)
+def _find_quote() -> Quote | None:
+    return find_quote(read(), CartOwner.member(visitor().id), now=shop().clock())
 
 
 def _get_own(order_id: str) -> Order:
@@ -209,4 +236,4 @@ def _order_page(order_id: UUID) -> str:
 
 
 def _usual_method(wallet_covers: bool) -> PaymentMethod:
-    return PaymentMethod.BALANCE if wallet_covers else PaymentMethod.STRIPE
+    return PaymentMethod.BALANCE if wallet_covers else PaymentMethod.PROMPTPAY

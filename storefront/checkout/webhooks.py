@@ -36,7 +36,9 @@ def apply_webhook(shop: Shop, webhook_id: UUID) -> None:
     if event.state != WebhookState.RECEIVED:
         return
     if payment_id is not None:
-        refresh_payment(shop, payment_id, session_id=hint.session_id)
+        refresh_payment(
+            shop, payment_id, session_id=hint.session_id, intent_id=hint.gateway_payment_id
+        )
     with shop.database.transaction() as session:
         close_event(session, webhook_id, payment_id=payment_id, now=shop.clock())
 

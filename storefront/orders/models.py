@@ -69,7 +69,13 @@ class PaymentMethod(StrEnum):
 
     BALANCE = "balance"
     STRIPE = "stripe"
+    PROMPTPAY = "promptpay"
     FREE = "free"
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether the money comes through the gateway, later than the order."""
+        return self in (PaymentMethod.STRIPE, PaymentMethod.PROMPTPAY)
 
 
 class Order(Identified, Base):
@@ -83,7 +89,9 @@ class Order(Identified, Base):
             " 'partially_refunded', 'refunded')",
             name="state",
         ),
-        CheckConstraint("payment_method IN ('balance', 'stripe', 'free')", name="payment_method"),
+        CheckConstraint(
+            "payment_method IN ('balance', 'stripe', 'promptpay', 'free')", name="payment_method"
+        ),
         CheckConstraint(
             "total_satang = subtotal_satang - discount_satang AND total_satang >= 0"
             " AND discount_satang >= 0",
@@ -103,6 +111,7 @@ class Order(Identified, Base):
     subtotal_satang: Mapped[int]
     discount_satang: Mapped[int] = mapped_column(default=0)
     total_satang: Mapped[int]
+    promo_code: Mapped[str | None] = mapped_column(String(40))
     idempotency_key: Mapped[str] = mapped_column(String(64))
     request_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -113,6 +122,16 @@ class Order(Identified, Base):
         lazy="raise", order_by="OrderLine.position", back_populates="order"
     )
     events: Mapped[list[OrderEvent]] = relationship(lazy="raise", order_by="OrderEvent.id")
+
+    @property
+    def subtotal(self) -> Money:
+        """What the lines cost before the discount."""
+        return Money(self.subtotal_satang, self.currency)
+
+    @property
+    def discount(self) -> Money:
+        """What the promo code took off."""
+        return Money(self.discount_satang, self.currency)
 
     @property
     def total(self) -> Money:
@@ -130,7 +149,8 @@ class OrderLine(Identified, Base):
 
     `product_ids` are the products one unit grants a licence for: the product itself, or what was
     in the bundle on that day and the buyer did not own yet; then `unit_price_satang` is less than
-    `list_price_satang`, what everybody else paid.
+    `list_price_satang`, what everybody else paid. `discount_satang` is this line's share of the
+    order's discount, which its refund gives back less of.
     """
 
     __tablename__ = "order_items"
@@ -139,6 +159,7 @@ class OrderLine(Identified, Base):
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("unit_price_satang BETWEEN 0 AND list_price_satang", name="unit_price"),
         CheckConstraint("total_satang = unit_price_satang * quantity", name="total"),
+        CheckConstraint("discount_satang BETWEEN 0 AND total_satang", name="discount"),
         CheckConstraint("cardinality(product_ids) > 0", name="product_ids"),
     )
 
@@ -157,6 +178,7 @@ class OrderLine(Identified, Base):
     list_price_satang: Mapped[int]
     unit_price_satang: Mapped[int]
     total_satang: Mapped[int]
+    discount_satang: Mapped[int] = mapped_column(server_default="0")
 
     order: Mapped[Order] = relationship(lazy="raise", back_populates="lines")
 

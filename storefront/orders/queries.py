@@ -87,6 +87,17 @@ class LineProduct:
     cover: str | None
 
 
+def count_purchases(session: Session, user_id: UUID, *, besides: UUID | None = None) -> int:
+    """Orders of this person that were or may still be paid, leaving one out; closed ones do not
+    count."""
+    query = select(func.count()).where(
+        Order.user_id == user_id, Order.state.not_in(_FILTER_STATES[OrderFilter.CLOSED])
+    )
+    if besides is not None:
+        query = query.where(Order.id != besides)
+    return session.scalar(query) or 0
+
+
 def list_orders(
     session: Session,
     user_id: UUID,

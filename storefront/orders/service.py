@@ -43,6 +43,7 @@ class NewLine:
     list_price: Money
     unit_price: Money
     flash_item_id: UUID | None = None
+    discount: Money = Money(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ class NewOrder:
     locale: str
     payment_method: PaymentMethod
     lines: Sequence[NewLine]
+    promo_code: str | None
     idempotency_key: str
     request_hash: str
     placed_at: datetime
@@ -63,7 +65,9 @@ class NewOrder:
 def create_order(session: Session, new: NewOrder) -> Order:
     """Write a pending order with its lines and first event. The database refuses a second one
     with the same (user, idempotency key)."""
-    total = total_of(line.unit_price * line.quantity for line in new.lines)
+    subtotal = total_of(line.unit_price * line.quantity for line in new.lines)
+    discount = total_of(line.discount for line in new.lines)
+    total = subtotal - discount
     order = Order(
         id=new_id(),
         user_id=new.user_id,
@@ -72,9 +76,10 @@ def create_order(session: Session, new: NewOrder) -> Order:
         state=OrderState.PENDING,
         payment_method=new.payment_method,
         currency=total.currency,
-        subtotal_satang=total.satang,
-        discount_satang=0,
+        subtotal_satang=subtotal.satang,
+        discount_satang=discount.satang,
         total_satang=total.satang,
+        promo_code=new.promo_code,
         idempotency_key=new.idempotency_key,
         request_hash=new.request_hash,
         created_at=new.placed_at,
@@ -155,6 +160,7 @@ def _order_line(line: NewLine, position: int) -> OrderLine:
         list_price_satang=line.list_price.satang,
         unit_price_satang=line.unit_price.satang,
         total_satang=(line.unit_price * line.quantity).satang,
+        discount_satang=line.discount.satang,
     )
 
 

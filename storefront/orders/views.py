@@ -78,7 +78,7 @@ def can_resume(order: Order, *, now: datetime) -> bool:
     prices and units set aside for it still hold."""
     return (
         ORDER_MACHINE.allows(OrderState(order.state), OrderAction.CONFIRM_PAYMENT)
-        and order.payment_method == PaymentMethod.STRIPE
+        and PaymentMethod(order.payment_method).is_gateway
         and order.expires_at > now
     )
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from storefront.db import Base, Identified
 from storefront.kit.money import Money
 from storefront.kit.state import Machine
+from storefront.providers.payments import PayBy
 
 
 class PaymentPurpose(StrEnum):
@@ -86,6 +87,8 @@ class Payment(Identified, Base):
             name="state",
         ),
         CheckConstraint("amount_satang > 0", name="amount"),
+        CheckConstraint("pay_by IN ('card', 'promptpay')", name="pay_by"),
+        CheckConstraint("pay_by <> 'promptpay' OR email IS NOT NULL", name="promptpay_email"),
         CheckConstraint(
             "state <> 'succeeded' OR (gateway_payment_id IS NOT NULL AND paid_at IS NOT NULL)",
             name="paid",
@@ -106,6 +109,7 @@ class Payment(Identified, Base):
     )
 
     purpose: Mapped[str] = mapped_column(String(10))
+    pay_by: Mapped[str] = mapped_column(String(10), server_default=PayBy.CARD)
     subject_id: Mapped[UUID]
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     state: Mapped[str] = mapped_column(String(12), default=PaymentState.CREATED)
@@ -117,6 +121,7 @@ class Payment(Identified, Base):
     gateway_session_id: Mapped[str | None] = mapped_column(String(200), unique=True)
     gateway_payment_id: Mapped[str | None] = mapped_column(String(200), unique=True)
     pay_url: Mapped[str | None]
+    qr_payload: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]

@@ -24,7 +24,7 @@ from storefront.payments.models import (
     WebhookEvent,
     WebhookState,
 )
-from storefront.providers.payments import GatewayEvent, GatewaySession
+from storefront.providers.payments import GatewayEvent, GatewaySession, PayBy
 
 APPLY_WEBHOOK = "apply_webhook"
 
@@ -33,6 +33,7 @@ def create_payment(
     session: Session,
     *,
     purpose: PaymentPurpose,
+    pay_by: PayBy,
     subject_id: UUID,
     user_id: UUID,
     amount: Money,
@@ -46,6 +47,7 @@ def create_payment(
     payment = Payment(
         id=new_id(),
         purpose=purpose,
+        pay_by=pay_by,
         subject_id=subject_id,
         user_id=user_id,
         state=PaymentState.CREATED,
@@ -114,6 +116,7 @@ def mark_opened(payment: Payment, opened: GatewaySession) -> None:
         raise Conflict("payment_not_open", "the payment has another session")
     payment.gateway_session_id = opened.session_id
     payment.pay_url = opened.url or payment.pay_url
+    payment.qr_payload = opened.qr_payload or payment.qr_payload
     apply_payment_action(payment, PaymentAction.OPEN)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 import boto3
@@ -43,6 +43,15 @@ class FileStore(Protocol):
 
     def put(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store a file; the same key again replaces it. Raises FilesUnavailable."""
+        ...
+
+    def put_stream(self, key: str, body: IO[bytes], *, content_type: str) -> None:
+        """Store a large file from its beginning without holding it in memory. The body must be
+        seekable. Raises FilesUnavailable."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Make the file not be there; it need not have been. Raises FilesUnavailable."""
         ...
 
     def read(self, key: str) -> StoredFile:
@@ -95,6 +104,19 @@ class S3Files:
             self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=body, ContentType=content_type
             )
+
+    def put_stream(self, key: str, body: IO[bytes], *, content_type: str) -> None:
+        """See FileStore. One request, so that half a file is never stored."""
+        body.seek(0)
+        with self._translated_errors(key):
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=body, ContentType=content_type
+            )
+
+    def delete(self, key: str) -> None:
+        """See FileStore."""
+        with self._translated_errors(key):
+            self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def read(self, key: str) -> StoredFile:
         """See FileStore."""

@@ -21,10 +21,20 @@ class SessionStatus(StrEnum):
     EXPIRED = "expired"
 
 
+class PayBy(StrEnum):
+    """The ways to pay that the gateway offers: a card on its own page, or a PromptPay QR code that
+    is shown on ours."""
+
+    CARD = "card"
+    PROMPTPAY = "promptpay"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRequest:
-    """A hosted payment page to be opened. `idempotency_key` makes asking again harmless."""
+    """An attempt to pay to be opened. `idempotency_key` makes asking again harmless. PromptPay
+    needs the buyer's e-mail: its refunds are arranged by mail."""
 
+    pay_by: PayBy
     payment_id: str
     idempotency_key: str
     amount: Money
@@ -38,12 +48,14 @@ class SessionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySession:
-    """The gateway's present view of a hosted payment page."""
+    """The gateway's present view of an attempt to pay. `url` is its hosted page; `qr_payload`
+    the text of a PromptPay code (EMV QR)."""
 
     session_id: str
     payment_id: str | None
     status: SessionStatus
     url: str | None
+    qr_payload: str | None = None
     amount: Money
     gateway_payment_id: str | None
     live_mode: bool
@@ -85,10 +97,10 @@ class BadSignature(DomainError):
 
 
 class PaymentGateway(Protocol):
-    """A gateway with hosted payment pages and signed events."""
+    """A gateway with attempts to pay and signed events."""
 
     def open_session(self, request: SessionRequest) -> GatewaySession:
-        """Open (or, with the same idempotency key, find again) a hosted payment page.
+        """Open (or, with the same idempotency key, find again) an attempt to pay.
 
         Raises GatewayUnavailable or GatewayRefused.
         """
@@ -99,7 +111,7 @@ class PaymentGateway(Protocol):
         ...
 
     def expire_session(self, session_id: str) -> GatewaySession:
-        """Close an open page so that it can no longer be paid; returns what it became, which is
+        """Close an open attempt so that it can no longer be paid; returns what it became, which is
         `paid` when the buyer was faster. Raises GatewayUnavailable or GatewayRefused."""
         ...
 

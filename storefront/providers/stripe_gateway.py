@@ -1,4 +1,4 @@
-"""The payment gateway protocol over Stripe Checkout."""
+"""The payment gateway protocol over Stripe: Checkout for cards, Payment Intents for PromptPay."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 import stripe
 from stripe import StripeClient
 
 from storefront.db import forbid_open_transaction
-from storefront.kit.money import Money
 from storefront.providers.payments import (
     BadSignature,
     GatewayEvent,
     GatewayRefused,
     GatewaySession,
     GatewayUnavailable,
+    PayBy,
     SessionRequest,
-    SessionStatus,
+)
+from storefront.providers.stripe_objects import (
+    INTENT_PREFIX,
+    checkout_params,
+    promptpay_params,
+    read_intent,
+    read_session,
 )
 
 TIMEOUT_SECONDS = 10
@@ -46,51 +51,49 @@ class StripeGateway:
         )
 
     def open_session(self, request: SessionRequest) -> GatewaySession:
-        """See PaymentGateway."""
-        params: dict[str, Any] = {
-            "mode": "payment",
-            "allowed_payment_method_types": ["card"],
-            "line_items": [
-                {
-                    "quantity": 1,
-                    "price_data": {
-                        "currency": request.amount.currency.lower(),
-                        "unit_amount": request.amount.satang,
-                        "product_data": {"name": request.description},
-                    },
-                }
-            ],
-            "client_reference_id": request.payment_id,
-            "metadata": {"payment_id": request.payment_id},
-            "payment_intent_data": {"metadata": {"payment_id": request.payment_id}},
-            "success_url": request.success_url,
-            "cancel_url": request.cancel_url,
-            "locale": request.locale,
-            "expires_at": int(request.expires_at.timestamp()),
-        }
-        if request.email:
-            params["customer_email"] = request.email
+        """See PaymentGateway. A card is paid in a Checkout Session, PromptPay in a Payment Intent
+        whose code we draw ourselves; the id tells later which of the two it is."""
+        options: stripe.RequestOptions = {"idempotency_key": request.idempotency_key}
+        if request.pay_by is PayBy.PROMPTPAY:
+            intent = promptpay_params(request)
+            return self._call(
+                lambda: read_intent(
+                    self._client.v1.payment_intents.create(params=intent, options=options)  # type: ignore[arg-type]
+                )
+            )
+        page = checkout_params(request)
         return self._call(
-            lambda: self._client.v1.checkout.sessions.create(
-                params=params,  # type: ignore[arg-type]
-                options={"idempotency_key": request.idempotency_key},
+            lambda: read_session(
+                self._client.v1.checkout.sessions.create(params=page, options=options)  # type: ignore[arg-type]
             )
         )
 
     def fetch_session(self, session_id: str) -> GatewaySession:
         """See PaymentGateway."""
+        if session_id.startswith(INTENT_PREFIX):
+            return self._call(
+                lambda: read_intent(self._client.v1.payment_intents.retrieve(session_id))
+            )
         return self._call(
-            lambda: self._client.v1.checkout.sessions.retrieve(
-                session_id, params={"expand": ["payment_intent"]}
+            lambda: read_session(
+                self._client.v1.checkout.sessions.retrieve(
+                    session_id, params={"expand": ["payment_intent"]}
+                )
             )
         )
 
     def expire_session(self, session_id: str) -> GatewaySession:
         """See PaymentGateway."""
         try:
-            return self._call(lambda: self._client.v1.checkout.sessions.expire(session_id))
+            if session_id.startswith(INTENT_PREFIX):
+                return self._call(
+                    lambda: read_intent(self._client.v1.payment_intents.cancel(session_id))
+                )
+            return self._call(
+                lambda: read_session(self._client.v1.checkout.sessions.expire(session_id))
+            )
         except GatewayRefused:
-            # Only open sessions can be expired; what it became meanwhile is the answer.
+            # Only open attempts can be closed; what it became meanwhile is the answer.
             return self.fetch_session(session_id)
 
     def read_event(self, payload: bytes, signature: str, *, now: datetime) -> GatewayEvent:
@@ -105,10 +108,10 @@ class StripeGateway:
             raise BadSignature("time stamp lies in the future")
         return _read_event(payload)
 
-    def _call(self, ask: Callable[[], stripe.checkout.Session]) -> GatewaySession:
+    def _call(self, ask: Callable[[], GatewaySession]) -> GatewaySession:
         forbid_open_transaction("Stripe")
         with _translated_errors():
-            return _read_session(ask())
+            return ask()
 
 
 @contextmanager
@@ -127,32 +130,6 @@ def _translated_errors() -> Iterator[None]:
         if error.http_status in (401, 403):
             raise GatewayRefused("misconfigured") from error
         raise GatewayUnavailable(f"{type(error).__name__} {error.http_status}") from error
-
-
-def _read_session(session: stripe.checkout.Session) -> GatewaySession:
-    intent = session.payment_intent
-    return GatewaySession(
-        session_id=session.id,
-        payment_id=session.client_reference_id,
-        status=_status(session),
-        url=session.url,
-        amount=Money(int(session.amount_total or 0), (session.currency or "").upper()),
-        gateway_payment_id=intent if isinstance(intent, str) or intent is None else intent.id,
-        live_mode=session.livemode,
-    )
-
-
-def _status(session: stripe.checkout.Session) -> SessionStatus:
-    if session.status == "complete":
-        # A session can be complete and unpaid: the bank answers later (async methods).
-        if session.payment_status in ("paid", "no_payment_required"):
-            return SessionStatus.PAID
-        intent = session.payment_intent
-        given_up = ("requires_payment_method", "canceled")
-        if isinstance(intent, stripe.PaymentIntent) and intent.status in given_up:
-            return SessionStatus.FAILED
-        return SessionStatus.PROCESSING
-    return SessionStatus.EXPIRED if session.status == "expired" else SessionStatus.OPEN
 
 
 def _is_signed(payload: bytes, signature: str, secret: str) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-_TYPED = ("hidden", "text", "number", "search", "email")
+_TYPED = ("hidden", "text", "number", "search", "email", "date", "datetime-local")
 
 
 @dataclass

@@ -28,6 +28,7 @@ from storefront.kit.ids import new_id
 from storefront.kit.money import Money
 from storefront.ledger.models import AccountKind, PostingKind
 from storefront.ledger.service import Leg, post_entries
+from storefront.promos.models import PromoCode, PromoScope
 
 _serial = itertools.count(1)
 
@@ -190,6 +191,23 @@ class Factory:
         ]
         return self._save(sale).items[0]
 
+    def promo(
+        self, code: str = "TENTH", *, covers: Product | None = None, **values: Any
+    ) -> PromoCode:
+        """A promo code: a tenth off everything, or off one product."""
+        promo = PromoCode(
+            **{
+                "id": new_id(),
+                "code": code,
+                "kind": "percent",
+                "value": 1000,
+                "covers_all": covers is None,
+                **values,
+            }
+        )
+        promo.scopes = [PromoScope(id=new_id(), product_id=covers.id)] if covers else []
+        return self._save(promo)
+
     def bundle(self, *products: Product, price: Money = Money(99_000)) -> Product:
         """A bundle of these products."""
         bundle = self.product(price=price)
@@ -197,9 +215,9 @@ class Factory:
             self._save(BundleItem(bundle_id=bundle.id, product_id=product.id, position=position))
         return bundle
 
-    def cart(self, user: User, *lines: tuple[Product, int]) -> UUID:
+    def cart(self, user: User, *lines: tuple[Product, int], promo_code: str | None = None) -> UUID:
         """This user's cart with units of the first variant of each product."""
-        cart = Cart(id=new_id(), user_id=user.id)
+        cart = Cart(id=new_id(), user_id=user.id, promo_code=promo_code)
         cart.lines = [
             CartLine(
                 variant_id=product.variants[0].id,

@@ -78,6 +78,23 @@ INVARIANTS = {
         SELECT v.id FROM variants v WHERE v.price_satang IS DISTINCT FROM (
             SELECT c.price_satang FROM price_changes c WHERE c.variant_id = v.id
             ORDER BY c.began_at DESC LIMIT 1)""",
+    "O4 the discount is that of the lines and of the code's use": """
+        SELECT o.id FROM orders o JOIN order_items i ON i.order_id = o.id
+        LEFT JOIN promo_uses u ON u.order_id = o.id
+        GROUP BY o.id, u.id HAVING sum(i.discount_satang) <> o.discount_satang
+            OR coalesce(u.discount_satang, 0) <> o.discount_satang""",
+    "P1 a code is used as often as it has uses that count": """
+        SELECT p.id FROM promo_codes p LEFT JOIN promo_uses u
+            ON u.promo_id = p.id AND u.state IN ('reserved', 'taken')
+        GROUP BY p.id HAVING p.used <> count(u.id) OR p.used > p.total_limit""",
+    "P2 no customer passes their limit": """
+        SELECT p.id FROM promo_codes p JOIN promo_uses u
+            ON u.promo_id = p.id AND u.state IN ('reserved', 'taken')
+        GROUP BY p.id, u.user_id HAVING count(*) > p.per_customer_limit""",
+    "P3 a use is reserved, taken or given back with its order": """
+        SELECT u.id FROM promo_uses u JOIN orders o ON o.id = u.order_id
+        WHERE (u.state = 'reserved') <> (o.state IN ('pending', 'processing'))
+            OR (u.state = 'taken' AND o.state NOT IN ('completed', 'partially_refunded'))""",
     "every state has an event that led to it": """
         SELECT o.id FROM orders o WHERE o.state IS DISTINCT FROM (
             SELECT e.to_state FROM order_events e WHERE e.order_id = o.id

@@ -207,12 +207,14 @@ def fail_promptpay(desk: Desk, intent: JsonObject, *, has_expired: bool = False)
 
 
 def settle_promptpay(desk: Desk, intent_id: str, outcome: str) -> JsonObject:
-    """End a waiting PromptPay payment: "succeed", "fail" or "expire". Refused unless it waits."""
+    """End a waiting PromptPay payment: "succeed", "fail" or "expire"; or let money arrive for one
+    that is closed: "pay_late", which a bank can do. Refused in any other state."""
     intent = desk.get("payment_intent", intent_id)
     waits = intent["status"] in ("requires_action", "processing")
-    if intent["_method"] != "promptpay" or not waits:
+    is_closed = intent["status"] in ("canceled", "requires_payment_method")
+    if intent["_method"] != "promptpay" or not (is_closed if outcome == "pay_late" else waits):
         raise unexpected_state(intent, "settle")
-    if outcome == "succeed":
+    if outcome in ("succeed", "pay_late"):
         return succeed(desk, intent)
     return fail_promptpay(desk, intent, has_expired=outcome == "expire")
 

@@ -21,7 +21,7 @@ from storefront.sandbox.world.stripe_sessions import (
 from storefront.sandbox.world.stripe_texts import TEXTS, refusal_in
 
 SESSION_VERBS = ("pay", "decline", "promptpay", "expire", "succeed", "fail")
-INTENT_VERBS = ("succeed", "fail", "expire")
+INTENT_VERBS = ("succeed", "fail", "expire", "pay_late")
 
 
 def register_stripe_pages(app: Flask, world: World) -> None:
@@ -82,7 +82,8 @@ def act_on_session(
 
 
 def act_on_intent(world: World, intent_id: str, verb: str) -> JsonObject:
-    """Succeed, fail or expire a PromptPay intent that waits; one of a session settles that too."""
+    """Succeed, fail or expire a PromptPay intent that waits, or pay one that is closed; one of a
+    session settles that too."""
     desk = Desk(world)
 
     def act() -> JsonObject:

@@ -1,6 +1,7 @@
 """The cart in a browser without JavaScript, and the parts htmx gets."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
@@ -10,6 +11,9 @@ from werkzeug.test import TestResponse
 
 from storefront.accounts.models import User
 from storefront.bootstrap import Shop
+from storefront.cart.queries import find_cart
+from storefront.cart.rules import CartOwner
+from storefront.cart.service import add_line, merge_guest_cart, set_promo_code
 from storefront.catalog.models import Product, Variant
 from storefront.db import Database
 from storefront.kit.money import baht
@@ -70,9 +74,13 @@ def test_a_refused_add_leaves_no_cookie(
     product = make.product(stock=1)
     page = shopper.get(f"/en/products/{product.slug}")
     _sell_out(database, product)
-    assert submit(shopper, page, "/cart/lines").status_code == 409
+    refused = submit(shopper, page, "/cart/lines")
+    assert refused.status_code == 303
+    assert f"/en/products/{product.slug}?" in refused.location
     with shopper.session_transaction() as cookie:
         assert "cart" not in cookie
+    again = shopper.get(refused.location).text
+    assert "Somebody was faster" in again.partition('id="buy"')[2]
 
 
 @pytest.mark.parametrize("quantity", ["0", "-1", "11", "1e9", "many", "9" * 400, "\x00"])
@@ -169,6 +177,53 @@ def test_a_bundle_names_what_is_taken_off_for_what_its_member_owns(
     whole = shopper.get("/en/cart")
     assert "You own everything in this bundle already" in text_of_page(whole)
     assert "/checkout" not in whole.text
+
+
+def test_a_guest_types_a_code_and_takes_it_out_again(shopper: FlaskClient, make: Factory) -> None:
+    make.promo("QR-NEW10")
+    _add(shopper, make.product(price=baht(490)))
+    typed = submit(shopper, shopper.get("/en/cart"), "/cart/promo", code=" qr new10 ")
+    assert typed.status_code == 303
+    page = shopper.get("/en/cart")
+    assert "−฿49" in text_of_page(page)
+    assert "฿441" in text_of_page(page)
+    submit(shopper, page, "/cart/promo/removal")
+    assert "QR-NEW10" not in shopper.get("/en/cart").text
+
+
+def test_an_unknown_code_is_refused_with_what_was_typed_kept(
+    shopper: FlaskClient, make: Factory
+) -> None:
+    _add(shopper, make.product())
+    refused = submit(shopper, shopper.get("/en/cart"), "/cart/promo", code='"><script>')
+    assert refused.status_code == 422
+    assert "This code does not exist." in text_of_page(refused)
+    assert "&#34;&gt;&lt;script&gt;" in refused.text
+
+
+def test_a_code_that_gives_nothing_says_why_beside_the_total(
+    shopper: FlaskClient, make: Factory
+) -> None:
+    make.promo("BIG", min_subtotal_satang=100_000)
+    _add(shopper, make.product(price=baht(490)))
+    submit(shopper, shopper.get("/en/cart"), "/cart/promo", code="big")
+    page = text_of_page(shopper.get("/en/cart"))
+    assert "This code needs a larger order." in page
+    assert "It needs ฿1,000 of the items it covers." in page
+
+
+def test_a_code_typed_as_a_guest_is_kept_at_sign_in(database: Database, make: Factory) -> None:
+    user, guest = make.user(), CartOwner.guest("guest-token")
+    product, now = make.product(), datetime.now(UTC)
+    make.cart(user, promo_code="OLD")
+    with database.transaction() as session:
+        add_line(session, guest, product.variants[0].id, quantity=1, now=now)
+        set_promo_code(session, guest, "NEW", now=now)
+        merge_guest_cart(session, user_id=user.id, token="guest-token", now=now)
+    with database.reading() as session:
+        cart = find_cart(session, CartOwner.member(user.id), now=now)
+    assert cart is not None
+    assert cart.promo_code == "NEW"
 
 
 def test_a_sold_out_line_says_so_and_closes_the_way_to_the_checkout(

@@ -14,7 +14,7 @@ from storefront.cart.queries import CartView
 from storefront.cart.rules import Notice
 from storefront.catalog.models import FlashSaleItem
 from storefront.checkout import flow
-from storefront.checkout.service import quote_cart
+from storefront.checkout.quotes import get_quote
 from storefront.errors import Conflict
 from storefront.kit.clock import fixed_clock
 from storefront.kit.ids import new_id
@@ -42,7 +42,7 @@ def place(
 
 def quote(shop: Shop, user_id: UUID) -> CartView:
     with shop.database.reading() as session:
-        return quote_cart(session, user_id, now=shop.clock())
+        return get_quote(session, user_id, now=shop.clock()).cart
 
 
 def units(shop: Shop) -> tuple[int, int]:

@@ -340,7 +340,7 @@ def test_the_thai_pages_speak_to_the_thai_payment_page_and_back(
     buyer: FlaskClient, make: Factory, user: User, database: Database
 ) -> None:
     make.cart(user, (make.product(price=baht(490)), 1))
-    placed = submit(buyer, buyer.get("/checkout"), "/checkout")
+    placed = submit(buyer, buyer.get("/checkout"), "/checkout", method="stripe")
     back = _at_gateway(placed.location, "pay")
     assert back == _order_path(database).removeprefix("/en")
     assert buyer.get(back).status_code == 200

@@ -32,7 +32,7 @@ from storefront.payments.service import (
     mark_paid,
     receive_event,
 )
-from storefront.providers.payments import GatewayEvent, GatewaySession, SessionStatus
+from storefront.providers.payments import GatewayEvent, GatewaySession, PayBy, SessionStatus
 from tests.support.factories import Factory
 
 Attempt = Callable[[Session], Payment]
@@ -64,6 +64,7 @@ def attempt(shop: Shop, make: Factory) -> Attempt:
         return create_payment(
             session,
             purpose=PaymentPurpose.TOPUP,
+            pay_by=PayBy.CARD,
             subject_id=SUBJECT,
             user_id=user.id,
             amount=baht(100),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -18,6 +20,7 @@ from storefront.providers.mail import Mail, MailRefused, MailUnavailable, SmtpMa
 from storefront.providers.payments import (
     GatewayRefused,
     GatewayUnavailable,
+    PayBy,
     SessionRequest,
     SessionStatus,
 )
@@ -31,9 +34,16 @@ MAIL = Mail(
 )
 
 
-def wish(shop: Shop, *, amount: Money = baht(100), payment_id: str = "") -> SessionRequest:
+def wish(
+    shop: Shop,
+    *,
+    amount: Money = baht(100),
+    payment_id: str = "",
+    pay_by: PayBy = PayBy.CARD,
+) -> SessionRequest:
     payment_id = payment_id or str(new_id())
     return SessionRequest(
+        pay_by=pay_by,
         payment_id=payment_id,
         idempotency_key=payment_id,
         amount=amount,
@@ -81,6 +91,32 @@ def test_a_closed_page_stays_closed_and_a_paid_one_says_so(
         assert (seen.gateway_payment_id or "").startswith("pi_")
 
 
+def test_a_promptpay_code_is_opened_once_paid_and_closed(
+    shop: Shop, sandbox: RunningSandbox
+) -> None:
+    request = wish(shop, pay_by=PayBy.PROMPTPAY)
+    opened, again = shop.gateway.open_session(request), shop.gateway.open_session(request)
+    assert opened.session_id == again.session_id
+    assert (opened.status, opened.amount, opened.url) == (SessionStatus.OPEN, baht(100), None)
+    assert opened.payment_id == request.payment_id
+    assert (opened.qr_payload or "").startswith("000201")
+
+    closed = shop.gateway.open_session(wish(shop, pay_by=PayBy.PROMPTPAY))
+    intents = f"{sandbox.url}/control/stripe/payment_intents"
+    requests.post(f"{intents}/{opened.session_id}/succeed", timeout=10).raise_for_status()
+    for _ in range(2):
+        seen = shop.gateway.expire_session(opened.session_id)
+        assert (seen.status, seen.gateway_payment_id) == (SessionStatus.PAID, opened.session_id)
+        assert shop.gateway.expire_session(closed.session_id).status is SessionStatus.EXPIRED
+
+
+def test_a_promptpay_code_the_bank_refused_has_failed(shop: Shop, sandbox: RunningSandbox) -> None:
+    opened = shop.gateway.open_session(wish(shop, pay_by=PayBy.PROMPTPAY))
+    intents = f"{sandbox.url}/control/stripe/payment_intents"
+    requests.post(f"{intents}/{opened.session_id}/fail", timeout=10).raise_for_status()
+    assert shop.gateway.fetch_session(opened.session_id).status is SessionStatus.FAILED
+
+
 def test_what_the_gateway_refuses_and_what_it_cannot_do_now_are_told_apart(shop: Shop) -> None:
     away = StripeGateway(
         secret_key=shop.settings.stripe_secret_key, webhook_secrets=(), api_url=NOBODY
@@ -109,6 +145,27 @@ def test_a_file_comes_back_and_a_missing_one_is_said_so(shop: Shop) -> None:
     assert not shop.files.has("nothing")
     with pytest.raises(NotFound):
         shop.files.read("nothing")
+
+
+def test_a_large_file_is_stored_from_its_beginning_wherever_it_was_read_to(shop: Shop) -> None:
+    body = os.urandom(9_000_000)
+    with tempfile.TemporaryFile() as stream:
+        stream.write(body)
+
+        shop.files.put_stream("large.zip", stream, content_type="application/zip")
+
+        assert not stream.closed
+    stored = shop.files.read("large.zip")
+    assert (stored.body, stored.content_type) == (body, "application/zip")
+
+
+def test_a_deleted_file_is_gone_and_deleting_it_again_is_no_error(shop: Shop) -> None:
+    shop.files.put("gone.zip", b"body", content_type="application/zip")
+
+    for _ in range(2):
+        shop.files.delete("gone.zip")
+
+    assert not shop.files.has("gone.zip")
 
 
 def test_a_link_downloads_for_a_while_and_cannot_be_changed(shop: Shop) -> None:

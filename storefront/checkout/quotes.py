@@ -1,0 +1,106 @@
+"""What a cart costs its owner now: lines, code, total. Cart page, checkout page and the placing of
+an order all ask here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from storefront.accounts.models import User
+from storefront.cart.queries import CartView, find_cart
+from storefront.cart.rules import CartOwner
+from storefront.errors import Conflict
+from storefront.kit.money import Money
+from storefront.licenses.queries import find_owned_products
+from storefront.orders.queries import count_purchases
+from storefront.promos.queries import count_customer_uses, get_promo
+from storefront.promos.rules import (
+    Customer,
+    Discount,
+    PricedLine,
+    Promo,
+    PromoRefused,
+    check_terms,
+    discount_for,
+    promo_email,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedPromo:
+    """A code with what it takes off this cart."""
+
+    promo: Promo
+    discount: Discount
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A cart, the code in it, and what is to be paid. Either the code is applied, or `refused`
+    says why it is not, or there is none."""
+
+    cart: CartView
+    applied: AppliedPromo | None = None
+    refused: PromoRefused | None = None
+
+    @property
+    def discount(self) -> Money:
+        """What the code takes off; zero without one."""
+        return self.applied.discount.amount if self.applied else Money(0)
+
+    @property
+    def total(self) -> Money:
+        """What would be charged."""
+        return self.cart.subtotal - self.discount
+
+
+def find_quote(
+    session: Session,
+    owner: CartOwner | None,
+    *,
+    now: datetime,
+    for_order: UUID | None = None,
+) -> Quote | None:
+    """What the cart costs; None when it is empty. Of a guest nothing is known yet, so the code is
+    looked at again at the checkout. `for_order` is the order being made of the cart: what that
+    holds is not counted against it."""
+    user_id = None if owner is None else owner.user_id
+    customer = None if user_id is None else session.get_one(User, user_id)
+    owned = find_owned_products(session, customer.id, now=now) if customer else frozenset()
+    cart = find_cart(session, owner, now=now, owned=owned, for_order=for_order)
+    if cart is None:
+        return None
+    if cart.promo_code is None:
+        return Quote(cart)
+    try:
+        promo = get_promo(session, cart.promo_code)
+        check_terms(promo, _history(session, promo, customer, for_order), now=now)
+        lines = [PricedLine(line.product_id, line.total) for line in cart.lines if line.is_buyable]
+        return Quote(cart, AppliedPromo(promo, discount_for(promo, lines)))
+    except PromoRefused as refused:
+        return Quote(cart, refused=refused)
+
+
+def get_quote(
+    session: Session, user_id: UUID, *, now: datetime, for_order: UUID | None = None
+) -> Quote:
+    """What a member's cart costs. Raises Conflict `cart_empty`."""
+    quote = find_quote(session, CartOwner.member(user_id), now=now, for_order=for_order)
+    if quote is None:
+        raise Conflict("cart_empty")
+    return quote
+
+
+def _history(
+    session: Session, promo: Promo, customer: User | None, for_order: UUID | None
+) -> Customer:
+    if customer is None:
+        return Customer()
+    email = promo_email(customer.email, is_verified=customer.email_verified)
+    return Customer(
+        uses=count_customer_uses(session, promo.id, user_id=customer.id, customer_email=email),
+        purchases=count_purchases(session, customer.id, besides=for_order),
+    )

@@ -1,0 +1,1 @@
+"""Promo codes: what they give, to whom, and how often."""

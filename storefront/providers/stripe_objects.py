@@ -1,0 +1,122 @@
+"""What is sent to Stripe to open an attempt to pay, and what its objects mean."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import stripe
+
+from storefront.kit.money import Money
+from storefront.providers.payments import GatewaySession, SessionRequest, SessionStatus
+
+INTENT_PREFIX: Final = "pi_"
+
+# https://docs.stripe.com/payments/paymentintents/lifecycle
+_INTENT_STATUS: Final = {
+    "requires_action": SessionStatus.OPEN,
+    "requires_confirmation": SessionStatus.OPEN,
+    "processing": SessionStatus.PROCESSING,
+    "succeeded": SessionStatus.PAID,
+    # The bank refused, or the code ran out of time: this attempt is over.
+    "requires_payment_method": SessionStatus.FAILED,
+    "canceled": SessionStatus.EXPIRED,
+}
+
+
+def checkout_params(request: SessionRequest) -> dict[str, Any]:
+    """A Checkout Session for one amount by card."""
+    params: dict[str, Any] = {
+        "mode": "payment",
+        "allowed_payment_method_types": ["card"],
+        "line_items": [
+            {
+                "quantity": 1,
+                "price_data": {
+                    "currency": request.amount.currency.lower(),
+                    "unit_amount": request.amount.satang,
+                    "product_data": {"name": request.description},
+                },
+            }
+        ],
+        "client_reference_id": request.payment_id,
+        "metadata": {"payment_id": request.payment_id},
+        "payment_intent_data": {"metadata": {"payment_id": request.payment_id}},
+        "success_url": request.success_url,
+        "cancel_url": request.cancel_url,
+        "locale": request.locale,
+        "expires_at": int(request.expires_at.timestamp()),
+    }
+    if request.email:
+        params["customer_email"] = request.email
+    return params
+
+
+def promptpay_params(request: SessionRequest) -> dict[str, Any]:
+    """A Payment Intent that waits at once for a PromptPay transfer
+    (https://docs.stripe.com/payments/promptpay)."""
+    return {
+        "amount": request.amount.satang,
+        "currency": request.amount.currency.lower(),
+        "description": request.description,
+        "metadata": {"payment_id": request.payment_id},
+        "allowed_payment_method_types": ["promptpay"],
+        "payment_method_data": {
+            "type": "promptpay",
+            "billing_details": {"email": request.email or ""},
+        },
+        "confirm": True,
+        "return_url": request.success_url,
+    }
+
+
+def read_session(session: stripe.checkout.Session) -> GatewaySession:
+    """A Checkout Session in our words."""
+    intent = session.payment_intent
+    return GatewaySession(
+        session_id=session.id,
+        payment_id=session.client_reference_id,
+        status=_session_status(session),
+        url=session.url,
+        amount=Money(int(session.amount_total or 0), (session.currency or "").upper()),
+        gateway_payment_id=intent if isinstance(intent, str) or intent is None else intent.id,
+        live_mode=session.livemode,
+    )
+
+
+def read_intent(intent: stripe.PaymentIntent) -> GatewaySession:
+    """A PromptPay Payment Intent in our words: it is both the attempt and the payment."""
+    return GatewaySession(
+        session_id=intent.id,
+        payment_id=_own_id(intent),
+        status=_INTENT_STATUS.get(intent.status, SessionStatus.PROCESSING),
+        url=None,
+        qr_payload=_qr_payload(intent),
+        amount=Money(int(intent.amount), intent.currency.upper()),
+        gateway_payment_id=intent.id,
+        live_mode=intent.livemode,
+    )
+
+
+def _session_status(session: stripe.checkout.Session) -> SessionStatus:
+    if session.status == "complete":
+        # A session can be complete and unpaid: the bank answers later (async methods).
+        if session.payment_status in ("paid", "no_payment_required"):
+            return SessionStatus.PAID
+        intent = session.payment_intent
+        given_up = ("requires_payment_method", "canceled")
+        if isinstance(intent, stripe.PaymentIntent) and intent.status in given_up:
+            return SessionStatus.FAILED
+        return SessionStatus.PROCESSING
+    return SessionStatus.EXPIRED if session.status == "expired" else SessionStatus.OPEN
+
+
+def _qr_payload(intent: stripe.PaymentIntent) -> str | None:
+    action = intent.next_action
+    code = getattr(action, "promptpay_display_qr_code", None) if action else None
+    return code.data if code else None
+
+
+def _own_id(intent: stripe.PaymentIntent) -> str | None:
+    # Fields of Stripe's objects hide the methods of a mapping, `get` among them.
+    named: dict[str, str] = intent.metadata.to_dict()
+    return named.get("payment_id")
