@@ -12,6 +12,7 @@ from storefront.web import permitted
 
 see_orders: Final = permitted(Permission.SEE_ORDERS)
 manage_catalog: Final = permitted(Permission.MANAGE_CATALOG)
+manage_promos: Final = permitted(Permission.MANAGE_PROMOS)
 see_audit: Final = permitted(Permission.SEE_AUDIT)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import delete
 from storefront.accounts.models import SignInSession
 from storefront.bootstrap import Shop
 from storefront.cart.service import delete_stale_guest_carts
+from storefront.catalog.csv_files.service import forget_stale_files
 from storefront.outbox import purge_finished
 
 DONE_MESSAGES_KEPT = timedelta(days=7)
@@ -21,6 +22,7 @@ def purge(shop: Shop) -> None:
     with shop.database.transaction() as session:
         purge_finished(session, older_than=DONE_MESSAGES_KEPT)
         delete_stale_guest_carts(session, now=now)
+        forget_stale_files(session, now=now)
         session.execute(
             delete(SignInSession).where(SignInSession.expires_at < now - ENDED_SESSIONS_KEPT)
         )

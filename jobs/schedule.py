@@ -16,9 +16,13 @@ from types import FrameType
 
 import structlog
 
+from jobs.alerts import tell_who_waits
 from jobs.cleanup import purge
+from jobs.flash_sales import announce_flash_sales
 from jobs.outbox import sweep_outbox
 from jobs.payments import sweep_payments
+from jobs.search import tend_index
+from jobs.share_cards import sweep as sweep_share_cards
 from storefront.bootstrap import Shop, boot
 from storefront.config import Settings, SettingsError
 from storefront.logs import init_logging
@@ -38,6 +42,10 @@ class Entry:
 SCHEDULE = (
     Entry("sweep_outbox", timedelta(seconds=5), sweep_outbox),
     Entry("sweep_payments", timedelta(seconds=60), sweep_payments),
+    Entry("tell_who_waits", timedelta(seconds=60), tell_who_waits),
+    Entry("sweep_share_cards", timedelta(seconds=60), sweep_share_cards),
+    Entry("announce_flash_sales", timedelta(seconds=30), announce_flash_sales),
+    Entry("tend_index", timedelta(minutes=5), tend_index),
     Entry("purge", timedelta(hours=1), purge),
 )
 

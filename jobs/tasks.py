@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from jobs import mail, payments
+from jobs import mail, payments, pictures, releases, search, share_cards
 from storefront.bootstrap import Shop
 from storefront.checkout.webhooks import apply_webhook
 
@@ -16,7 +16,14 @@ Task = Callable[[Shop, Mapping[str, Any]], None]
 TASKS: Mapping[str, Task] = {
     "apply_webhook": lambda shop, payload: apply_webhook(shop, UUID(payload["webhook_id"])),
     "send_mail": mail.send_mail,
+    "draw_share_card": share_cards.draw,
+    "draw_shop_card": share_cards.draw_general,
     "close_overdue_payment": payments.close_overdue,
     "refresh_payment": payments.refresh,
     "close_overdue_order": payments.close_order,
+    "make_pictures": pictures.make_pictures,
+    "forget_picture": pictures.forget_picture,
+    "forget_archive": releases.forget_archive,
+    "index_product": search.index_product,
+    "index_stale": search.index_stale,
 }

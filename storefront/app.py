@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from flask import Flask, request
 from flask_compress import Compress
@@ -13,8 +14,19 @@ from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 from htmx_flask import Htmx
 
+import admin.audit
+import admin.categories
+import admin.flash_sales
+import admin.images
+import admin.imports
 import admin.orders
 import admin.overview
+import admin.promo_batches
+import admin.promos
+import admin.product_editor
+import admin.products
+import admin.releases
+import admin.search_words
 import api.health
 import api.licenses
 import api.webhooks
@@ -28,6 +40,7 @@ import storefront.notifications.views
 import storefront.orders.views
 import storefront.overview
 import storefront.seo
+import storefront.sharing
 import storefront.styleguide
 import storefront.wallet.views
 from storefront.accounts.queries import Visitor, find_visitor
@@ -35,11 +48,14 @@ from storefront.assets import init_assets
 from storefront.bootstrap import Shop
 from storefront.cart.guests import current_cart_owner
 from storefront.cart.queries import count_units
+from storefront.catalog.alerts import find_waiting_ids
 from storefront.config import Settings
 from storefront.error_pages import init_error_pages
 from storefront.i18n import LanguagePrefix, current_locale, init_languages, locale_url
 from storefront.kit.money import Money
+from storefront.licenses.owned import owned_products
 from storefront.markup import render_markdown
+from storefront.messages import message_for
 from storefront.notifications.queries import count_unread
 from storefront.paths import ROOT
 from storefront.proxies import TrustedProxies
@@ -53,6 +69,7 @@ from storefront.web import (
     check_every_route_declares_access,
     header_figure,
     limiter,
+    may,
     read,
     visitor,
 )
@@ -156,9 +173,14 @@ def _init_templates(app: Flask, shop: Shop) -> None:
             "is_production": shop.settings.is_production,
         },
         locale_url=locale_url,
+        message_for=message_for,
+        may=may,
+        clock=shop.clock,
         cart_count=header_figure(_cart_count, otherwise=0),
         wallet_balance=header_figure(_wallet_balance, otherwise=None),
         unread_count=header_figure(_unread_count, otherwise=0),
+        owned_products=owned_products,
+        waiting_ids=header_figure(_waiting_ids, otherwise=frozenset[UUID]()),
     )
 
     @app.context_processor
@@ -179,10 +201,21 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         storefront.wallet.views,
         storefront.notifications.views,
         storefront.seo,
+        storefront.sharing,
     ):
         app.register_blueprint(module.bp)
     app.register_blueprint(admin.overview.bp)
     app.register_blueprint(admin.orders.bp)
+    app.register_blueprint(admin.products.bp)
+    app.register_blueprint(admin.categories.bp)
+    app.register_blueprint(admin.images.bp)
+    app.register_blueprint(admin.releases.bp)
+    app.register_blueprint(admin.flash_sales.bp)
+    app.register_blueprint(admin.promos.bp)
+    app.register_blueprint(admin.promo_batches.bp)
+    app.register_blueprint(admin.search_words.bp)
+    app.register_blueprint(admin.audit.bp)
+    app.register_blueprint(admin.imports.bp)
     app.register_blueprint(api.health.bp)
     app.register_blueprint(api.licenses.bp)
     app.register_blueprint(api.webhooks.bp)
@@ -205,6 +238,10 @@ def _cart_count() -> int:
 
 def _wallet_balance() -> Money | None:
     return find_balance(read(), visitor().id) if current_user.is_authenticated else None
+
+
+def _waiting_ids() -> frozenset[UUID]:
+    return find_waiting_ids(read(), visitor().id) if current_user.is_authenticated else frozenset()
 
 
 def _unread_count() -> int:

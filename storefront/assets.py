@@ -19,6 +19,9 @@ STATIC = ROOT / "static"
 BUILT = ROOT / "build" / "static"
 COMPRESSED = {".css", ".js", ".svg", ".json"}
 ONE_YEAR_SECONDS = 365 * 24 * 3600
+# What browsers may fetch before a click. They take it under this type only.
+SPECULATION_RULES = "speculation-rules.json"
+MEDIA_TYPES = {SPECULATION_RULES: "application/speculationrules+json"}
 
 
 def init_assets(app: Flask) -> None:
@@ -31,7 +34,9 @@ def init_assets(app: Flask) -> None:
         prefix=prefix,
         max_age=ONE_YEAR_SECONDS,
         immutable_file_test=lambda _path, _url: True,
+        mimetypes=MEDIA_TYPES,
     )
+    app.config["SPECULATION_RULES"] = f"/{prefix}{SPECULATION_RULES}"
     app.jinja_env.globals.update(
         asset=lambda name: f"/{prefix}{name}", icon_href=f"/{prefix}vendor/icons.svg"
     )
@@ -58,7 +63,7 @@ def _compressed_copy(digest: str) -> Path:
         shutil.copytree(STATIC, draft, dirs_exist_ok=True)
         for path in [p for p in draft.rglob("*") if p.suffix in COMPRESSED]:
             body = path.read_bytes()
-            path.with_name(path.name + ".br").write_bytes(brotli.compress(body, quality=9))
+            path.with_name(path.name + ".br").write_bytes(brotli.compress(body, quality=11))
             path.with_name(path.name + ".gz").write_bytes(gzip.compress(body, mtime=0))
         draft.chmod(0o755)
         os.rename(draft, target)

@@ -1,4 +1,4 @@
-"""Chores: `python -m storefront.cli migrate | check-settings | check-translations`."""
+"""Chores: `python -m storefront.cli migrate | index-products | check-settings | ...`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from storefront.bootstrap import boot
+from storefront.catalog.search.indexing import rebuild_index
 from storefront.config import Settings, SettingsError
 from storefront.migrate import migrate
 from storefront.translations_check import find_gaps
@@ -28,6 +29,13 @@ def run_migrate() -> int:
     return 0
 
 
+def index_products() -> int:
+    """Read every product for the search again, while the shop goes on."""
+    read = rebuild_index(boot(Settings.from_env()).database)
+    print(f"{read} products indexed")
+    return 0
+
+
 def check_settings() -> int:
     """Read all settings and say whether the shop could start with them."""
     print(f"{Settings.from_env()} is complete")
@@ -43,6 +51,7 @@ def check_translations() -> int:
 
 CHORES: Mapping[str, Callable[[], int]] = {
     "migrate": run_migrate,
+    "index-products": index_products,
     "check-settings": check_settings,
     "check-translations": check_translations,
 }

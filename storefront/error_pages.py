@@ -119,4 +119,6 @@ def _return_path() -> str:
     if request.method == "GET":
         return request.script_root + request.full_path.rstrip("?")
     referrer = urlsplit(request.referrer or "")
-    return referrer.path if referrer.netloc == request.host and referrer.path else "/"
+    if referrer.netloc != request.host or not referrer.path:
+        return "/"
+    return f"{referrer.path}?{referrer.query}" if referrer.query else referrer.path

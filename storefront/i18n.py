@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from babel.support import NullTranslations
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, get_locale, get_translations
+from jinja2 import pass_eval_context
+from jinja2.nodes import EvalContext
+from markupsafe import Markup
 
 from storefront.language import DEFAULT_LOCALE, date_text, datetime_text, money_text, text_of
 
@@ -46,6 +50,7 @@ def init_languages(app: Flask) -> None:
         ngettext=lambda one, many, count: _catalogue().ungettext(one, many, count),
         newstyle=True,
     )
+    app.jinja_env.globals["_"] = _translate
     filters: dict[str, Callable[..., str]] = {
         "money": money_text,
         "date": lambda moment: date_text(moment, current_locale()),
@@ -68,6 +73,22 @@ def locale_url(locale: str) -> str:
     path = request.full_path.rstrip("?") if request.query_string else request.path
     root = (request.script_root or "").removesuffix(ENGLISH_PREFIX)
     return root + (ENGLISH_PREFIX if locale == "en" else "") + path
+
+
+@pass_eval_context
+def _translate(scope: EvalContext, text: str, /, **values: Any) -> str:
+    """Jinja's own `_`, only faster: a page asks for a hundred texts, and most never vary."""
+    if not scope.autoescape:
+        return _catalogue().ugettext(text) % values
+    if values:
+        return Markup(_catalogue().ugettext(text)) % values  # noqa: S704
+    return _fixed(_catalogue(), text)
+
+
+@lru_cache(maxsize=4096)
+def _fixed(catalogue: NullTranslations, text: str) -> Markup:
+    # Translations are ours, and Jinja trusts them in the same way.
+    return Markup(catalogue.ugettext(text)) % {}  # noqa: S704
 
 
 def _catalogue() -> NullTranslations:

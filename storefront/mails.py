@@ -18,8 +18,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from storefront.accounts.models import User
+from storefront.catalog.alerts import EVENT as BACK_IN_STOCK
+from storefront.catalog.alerts import notice_key
 from storefront.config import Settings
 from storefront.language import date_text, datetime_text, money_text, text_of
+from storefront.notifications.models import Notification
 from storefront.orders.models import Order
 from storefront.paths import ROOT
 from storefront.payments.models import Payment
@@ -43,6 +46,7 @@ def compose_mail(
         "locale": locale,
         "shop_name": settings.shop_name,
         "home_url": f"{prefix}/",
+        "prefix": prefix,
         "licences_url": f"{prefix}/account/licenses",
         "downloads_url": f"{prefix}/account/downloads",
         "wallet_url": f"{prefix}/account/wallet",
@@ -85,10 +89,21 @@ def _about_credit(session: Session, payment_id: UUID) -> Context:
     return user.email, payment.locale, {"amount": payment.amount, "reference": payment.label}
 
 
+def _about_wish(session: Session, alert_id: UUID) -> Context:
+    # The wish itself is gone by now; what it was about stands in the notice.
+    notice, user = session.execute(
+        select(Notification, User)
+        .join(User, User.id == Notification.user_id)
+        .where(Notification.dedupe_key == notice_key(alert_id))
+    ).one()
+    return user.email, user.locale, {"wanted": notice.context, "path": notice.path}
+
+
 _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     "order_completed": _about_order,
     "topup_completed": _about_topup,
     "payment_credited": _about_credit,
+    BACK_IN_STOCK: _about_wish,
 }
 
 

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from urllib.parse import quote
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request, session
 from werkzeug.exceptions import NotFound
 
 from storefront.config import Settings
 
-PRIVATE_PREFIXES = ("/account", "/admin", "/checkout", "/cart", "/sign-in")
+SIGN_IN_PREFIX = "/sign-in"
+PRIVATE_PREFIXES = ("/account", "/admin", "/checkout", "/cart", SIGN_IN_PREFIX)
+MACHINE_PREFIX = "/api/"
+READING = ("GET", "HEAD", "OPTIONS")
 
 
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
@@ -53,6 +56,7 @@ def init_security(app: Flask, settings: Settings) -> None:
         headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
         headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        _speak_of_prefetching(response)
         if settings.is_secure:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
         if request.path.startswith(PRIVATE_PREFIXES):
@@ -61,7 +65,30 @@ def init_security(app: Flask, settings: Settings) -> None:
         elif response.mimetype == "text/html":
             # Every page has its reader's name and cart in the header: no shared cache may keep it.
             headers.setdefault("Cache-Control", "private, no-cache")
+        if "public" in headers.get("Cache-Control", ""):
+            _keep_session_out()
         return response
+
+
+def _speak_of_prefetching(response: Response) -> None:
+    """Public pages say what may be fetched before a click; whatever may have changed the cart or
+    the person says that pages fetched before are stale."""
+    path = request.path
+    if path.startswith(MACHINE_PREFIX):
+        return
+    if request.method not in READING or path.startswith(SIGN_IN_PREFIX):
+        response.headers.setdefault("Clear-Site-Data", '"prefetchCache", "prerenderCache"')
+    elif response.mimetype == "text/html" and "HX-Request" not in request.headers:
+        rules = current_app.config["SPECULATION_RULES"]
+        response.headers.setdefault("Speculation-Rules", f'"{rules}"')
+
+
+def _keep_session_out() -> None:
+    """Flask renews the cookie of a permanent session with every answer; a shared cache would hand
+    this one to strangers. Unsaved, the browser's own cookie stays as it is."""
+    if session.permanent:
+        session.permanent = False
+    session.modified = False
 
 
 def content_security_policy(settings: Settings) -> str:

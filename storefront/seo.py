@@ -15,8 +15,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from storefront.catalog.cards import is_shown
-from storefront.catalog.models import Product, ProductStatus, Release
-from storefront.catalog.queries import ProductPage, list_shelves
+from storefront.catalog.models import Product, ProductStatus, Release, Variant
+from storefront.catalog.product_page import ProductPage
+from storefront.catalog.queries import list_shelves
 from storefront.i18n import ENGLISH_PREFIX, current_locale
 from storefront.kit.money import MINOR_UNITS, Money
 from storefront.language import text_of
@@ -152,10 +153,17 @@ def product_data(found: ProductPage) -> dict[str, Any]:
         "url": _here("catalog.product", slug=product.slug),
         "brand": {"@type": "Brand", "name": shop().settings.shop_name},
     }
-    if product.cover:
-        data["image"] = _here("catalog.media", key=f"{product.cover}-1200.webp")
-    if offers := _offers(found):
-        data["offers"] = {**offers, "url": data["url"]}
+    stems = [image.stem for image in found.images] or [product.cover]
+    if pictures := [_here("catalog.media", key=f"{stem}-1200.webp") for stem in stems if stem]:
+        data["image"] = pictures
+    if product.rating_count:
+        data["aggregateRating"] = {
+            "@type": "AggregateRating",
+            "ratingValue": f"{product.rating_sum / product.rating_count:.1f}",
+            "ratingCount": product.rating_count,
+        }
+    if offers := _offers(found, data["url"]):
+        data["offers"] = offers
     return data
 
 
@@ -178,23 +186,45 @@ def breadcrumb_data(found: ProductPage) -> dict[str, Any]:
     }
 
 
-def _offers(found: ProductPage) -> dict[str, Any] | None:
-    """What it costs: from the tiers that can be had, else from all. What is only announced has no
-    price yet on its page, so it has none here."""
+def _offers(found: ProductPage, address: str) -> dict[str, Any] | None:
+    """What it costs now: a single tier as it is, several as a range over those that can be had, or
+    else over all. What is only announced has no price yet on its page, so it has none here."""
     if found.product.status == ProductStatus.COMING_SOON:
-        return {"@type": "Offer", "availability": f"{SCHEMA}/PreOrder"}
+        return {"@type": "Offer", "availability": f"{SCHEMA}/PreOrder", "url": address}
     if not found.variants:
         return None
+    if len(found.variants) == 1:
+        return {**_offer(found, found.variants[0]), "url": address}
     tiers = [one for one in found.variants if not one.is_sold_out] or found.variants
-    prices = [one.price for one in tiers]
+    prices = [found.prices[one.id].amount for one in tiers]
     return {
         "@type": "AggregateOffer",
         "priceCurrency": prices[0].currency,
         "lowPrice": decimal_text(min(prices)),
         "highPrice": decimal_text(max(prices)),
         "offerCount": len(prices),
-        "availability": f"{SCHEMA}/{'InStock' if found.is_for_sale else 'OutOfStock'}",
+        "availability": _availability(found.is_for_sale),
+        "url": address,
+        "offers": [{**_offer(found, one), "url": f"{address}?tier={one.id}"} for one in tiers],
     }
+
+
+def _offer(found: ProductPage, tier: Variant) -> dict[str, Any]:
+    price = found.prices[tier.id]
+    offer = {
+        "@type": "Offer",
+        "name": text_of(tier, "name", current_locale()),
+        "price": decimal_text(price.amount),
+        "priceCurrency": price.amount.currency,
+        "availability": _availability(found.is_for_sale and not tier.is_sold_out),
+    }
+    if price.ends_at is not None:
+        offer["priceValidUntil"] = price.ends_at.isoformat()
+    return offer
+
+
+def _availability(is_for_sale: bool) -> str:
+    return f"{SCHEMA}/{'InStock' if is_for_sale else 'OutOfStock'}"
 
 
 def _feed_item(release: Release, locale: str) -> FeedItem:

@@ -70,6 +70,7 @@ def _card(
         tiers=tiers,
         is_lowest=True,
         is_new=is_new,
+        is_bundle=False,
         flash_ends_at=None,
         flash_units_left=None,
     )

@@ -70,6 +70,12 @@ def permitted(permission: Permission) -> Callable[[V], V]:
     return lambda view: _declare(view, Access(members_only=True, permission=permission))
 
 
+def may(right: str) -> bool:
+    """Whether the visitor's role carries this permission: for menus, which show only what can be
+    opened. Doors themselves are guarded by `permitted`."""
+    return current_user.is_authenticated and role_permits(visitor().role, Permission(right))
+
+
 def access_of(view: Callable[..., Any]) -> Access | None:
     """The declaration on a view function, if there is one."""
     return cast("Access | None", getattr(view, "access", None))

@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from storefront.accounts.models import User
 from storefront.app import create_app
 from storefront.bootstrap import Shop, boot
+from storefront.catalog.views import list_counts
 from storefront.config import Settings, sqlalchemy_url
 from storefront.db import Database, connect
 from storefront.migrate import migrate
@@ -157,6 +158,7 @@ def app(built_app: Flask, shop: Shop) -> Iterator[Flask]:
     """The web face over the empty shop; CSRF is on, see `client`. What a test sets in its
     configuration is undone."""
     before = dict(built_app.config)
+    list_counts.forget()
     yield built_app
     built_app.config.clear()
     built_app.config.update(before)

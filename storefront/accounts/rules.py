@@ -14,6 +14,7 @@ class Permission(StrEnum):
     SEE_ORDERS = "see_orders"
     MANAGE_CATALOG = "manage_catalog"
     SEE_AUDIT = "see_audit"
+    MANAGE_PROMOS = "manage_promos"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {

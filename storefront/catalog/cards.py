@@ -26,7 +26,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from storefront.catalog.models import UNLIMITED, FlashSaleItem, Product, ProductStatus, Variant
+from storefront.catalog.models import (
+    UNLIMITED,
+    BundleItem,
+    FlashSaleItem,
+    Product,
+    ProductStatus,
+    Variant,
+)
 from storefront.kit.money import Money
 
 NEW_FOR: Final = timedelta(days=30)
@@ -74,6 +81,9 @@ def _flash_offer() -> LateralFromClause:
 
 
 _FLASH: Final = _flash_offer()
+_IS_BUNDLE: Final = (
+    select(literal(True)).where(BundleItem.__table__.c.bundle_id == PRODUCTS.id).exists()
+)
 
 
 class OFFER:
@@ -113,6 +123,7 @@ class Card:
     tiers: int
     is_lowest: bool
     is_new: bool
+    is_bundle: bool
     flash_ends_at: datetime | None
     flash_units_left: int | None
 
@@ -198,6 +209,7 @@ def card_columns(*more: ColumnElement[Any]) -> CardQuery:
         OFFER.lowest.label("lowest"),
         OFFER.ends_at,
         OFFER.units_left,
+        _IS_BUNDLE.label("is_bundle"),
         *more,
     )
 
@@ -226,6 +238,7 @@ def card_from(row: Any, now: datetime) -> Card:
         tiers=row.tiers or 0,
         is_lowest=bool(row.lowest),
         is_new=now - row.published_at < NEW_FOR,
+        is_bundle=row.is_bundle,
         flash_ends_at=row.ends_at,
         flash_units_left=row.units_left,
     )

@@ -1,186 +1,201 @@
-"""The product list: filters, orders and keyset pages. The cost of a page does not grow with its
-depth."""
+"""The product list: what matches, in which order, in keyset pages. The cost of a page grows neither
+with its depth nor, beyond a thousand matches, with their number (docs/decisions/0007-search.md)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    BindParameter,
-    ColumnElement,
-    Select,
-    bindparam,
-    case,
-    cast,
-    func,
-    select,
-    tuple_,
-)
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from storefront.catalog.cards import (
-    OFFER,
-    PRODUCTS,
-    Card,
-    CardQuery,
-    card_columns,
-    card_from,
-    is_shown,
-    with_offer,
-)
-from storefront.catalog.models import Category, ProductStatus
-from storefront.catalog.search import contains_every, relevance, words_of
+from storefront.catalog.cards import Card, card_from
+from storefront.catalog.counts import CountCache, Cube, Options, count_products
+from storefront.catalog.filters import Filters, Sort, names_of, values_of
+from storefront.catalog.models import Category
+from storefront.catalog.plans import LARGEST_KEY, PAGE_SIZE, Plan, Question, statement_for
+from storefront.catalog.search.matching import TOP_STEP
+from storefront.catalog.search.matching import values as search_values
+from storefront.catalog.search.reading import Reading, read_phrase
 from storefront.errors import NotFound
 from storefront.kit.ids import parse_id
 from storefront.kit.pages import Page, decode_cursor, encode_cursor
 
-PAGE_SIZE: Final = 24
-FRAMEWORKS: Final = ("esx", "qbcore", "qbox", "standalone")
-DELIVERIES: Final = ("open_source", "protected")
-
-_LARGEST_KEY: Final = 2**53
-_RANK_STEP: Final = 10**9
-_CATEGORY_ID: Final = select(Category.id).where(Category.slug == bindparam("slug"))
-
-
-class Sort(StrEnum):
-    """Orders of the list, each one number per product so that a page can be found again."""
-
-    RELEVANCE = "relevance"
-    NEWEST = "newest"
-    POPULAR = "popular"
-    PRICE_ASC = "price_asc"
-    PRICE_DESC = "price_desc"
+FEW: Final = 1_000
+"""Up to so many matches are all read and ordered; beyond, the order of an index is followed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """What the list is narrowed to."""
+class Branch:
+    """A category of the tree."""
 
-    phrase: str = ""
-    category: str | None = None
-    framework: str | None = None
-    delivery: str | None = None
-    on_sale: bool = False
-    in_stock: bool = False
+    id: UUID
+    parent_id: UUID | None
+    slug: str
+    name_th: str
+    name_en: str
 
-    @property
-    def count(self) -> int:
-        """How many filters are on, not counting the phrase."""
-        chosen = (
-            self.category,
-            self.framework,
-            self.delivery,
-            self.on_sale,
-            self.in_stock,
-        )
-        return sum(1 for one in chosen if one)
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A category as a choice: how deep it stands and how many results it would leave, with those
+    of everything below it."""
+
+    branch: Branch
+    depth: int
+    products: int
 
 
 @dataclass(frozen=True, slots=True)
 class ProductList:
-    """One page of the list and the number of products behind it."""
+    """One page of the list, and the number of products behind it and beside each filter.
+    `has_every_word` is false where no product has all words of the phrase and those with some are
+    shown."""
 
     page: Page[Card]
-    total: int
+    options: Options
+    reading: Reading
+    branches: Sequence[Branch]
+    has_every_word: bool = True
+
+    @property
+    def total(self) -> int:
+        """Products behind all pages."""
+        return self.options.total
+
+    @property
+    def shelves(self) -> list[Shelf]:
+        """Every category, parents directly before their children."""
+        return _shelves(self.branches, self.options.categories, None, 0)
+
+    def branch(self, slug: str | None) -> Branch | None:
+        """The category of this name."""
+        return next((branch for branch in self.branches if branch.slug == slug), None)
 
 
 def list_products(
-    session: Session, filters: Filters, sort: Sort, *, cursor: str | None, now: datetime
+    session: Session,
+    filters: Filters,
+    sort: Sort,
+    *,
+    cursor: str | None,
+    now: datetime,
+    counts: CountCache,
 ) -> ProductList:
-    """The list page: 2 queries, 3 with a category.
+    """One page of the list: 2 queries, 1 more with a phrase, 1 more where `counts` has no count
+    of it.
 
     A cursor that is forged or belongs to another order starts at page one.
     Raises NotFound when the category does not exist.
     """
-    after = _after(cursor, sort)
-    values = {"root": _category_id(session, filters.category)} if filters.category else {}
-    count, cards = _statements(filters, sort, after is not None)
-    total = session.scalar(count, values)
-    rows = session.execute(cards, {**values, **(after or {})}).all()
-    return ProductList(_page(rows, sort, now), total or 0)
+    branches = list_branches(session)
+    inside = _inside(branches, filters.category)
+    reading = read_phrase(session, filters.phrase) if filters.phrase else Reading()
+    search, options = _count(session, filters, reading, inside, counts, now=now)
+    values = {**values_of(filters, inside), **(search or {}), "now": now}
+    asked = Question(names_of(filters), sort, has_words=search is not None)
+    rows = _read(session, asked, values, options, _after(cursor, sort)) if options.total else []
+    every = search is None or not search["each"]
+    return ProductList(_page(rows, sort, now), options, reading, branches, every)
 
 
-@lru_cache(maxsize=256)
-def _statements(filters: Filters, sort: Sort, continued: bool) -> tuple[CardQuery, CardQuery]:
-    """The statements that count and read a list. Kept, because building them costs more than
-    running them: they hold the question, never an answer."""
-    wanted = _conditions(filters)
-    key, descending = _order(sort, words_of(filters.phrase))
-    cards = with_offer(card_columns(key.label("sort_key")), wanted)
-    if continued:
-        seen = tuple_(key, PRODUCTS.id)
-        after = tuple_(bindparam("after_key", type_=key.type), _id_parameter("after_id"))
-        cards = cards.where(seen < after if descending else seen > after)
-    turn = (key.desc(), PRODUCTS.id.desc()) if descending else (key.asc(), PRODUCTS.id.asc())
-    matches = with_offer(select(PRODUCTS.id), wanted).subquery()
-    return select(func.count()).select_from(matches), cards.order_by(*turn).limit(PAGE_SIZE + 1)
+def find_best(
+    session: Session, search: Mapping[str, Any], *, total: int, now: datetime
+) -> Sequence[Any]:
+    """The first rows for a phrase, without filters: `search` are the values of its condition,
+    `total` its matches as far as they were counted. 1 query."""
+    asked = Question(frozenset(), Sort.RELEVANCE, has_words=True)
+    plan = Plan.COLLECT if total <= FEW else Plan.BEST
+    found = session.execute(statement_for(asked, plan, False), {**search, "now": now}).all()
+    if found or plan is Plan.COLLECT:
+        return found
+    # Nothing of it among the best sellers: a rare case, and worth the longer way.
+    return session.execute(statement_for(asked, Plan.COLLECT, False), {**search, "now": now}).all()
 
 
-def _category_id(session: Session, slug: str) -> UUID:
-    root = session.scalar(_CATEGORY_ID, {"slug": slug})
+def list_branches(session: Session) -> list[Branch]:
+    """All categories, in the order in which they are shown."""
+    return [Branch(*row) for row in session.execute(_TREE)]
+
+
+def _count(
+    session: Session,
+    filters: Filters,
+    reading: Reading,
+    inside: list[UUID],
+    counts: CountCache,
+    *,
+    now: datetime,
+) -> tuple[Mapping[str, Any] | None, Options]:
+    """The values of the phrase's condition, and how many products there are. Where no product has
+    every word, those with any of them are looked for."""
+
+    def count(search: Mapping[str, Any] | None, filters: Filters) -> Cube:
+        key = (search and search["found"], filters.price_from, filters.price_to)
+        return counts.get(key, lambda: count_products(session, filters, search, now=now))
+
+    if reading.is_hopeless:
+        return None, Cube([]).options(filters, inside)
+    if not reading.words:
+        return None, count(None, filters).options(filters, inside)
+    search = search_values(reading, every=True)
+    cube = count(search, filters)
+    if cube.is_empty and len(reading.words) > 1 and count(search, Filters()).is_empty:
+        search = search_values(reading, every=False)
+        cube = count(search, filters)
+    return search, cube.options(filters, inside)
+
+
+def _read(
+    session: Session,
+    asked: Question,
+    values: Mapping[str, Any],
+    options: Options,
+    after: Mapping[str, Any] | None,
+) -> Sequence[Any]:
+    """The rows of a page and one more, by the plan that suits their number."""
+
+    def run(plan: Plan, after: Mapping[str, Any] | None) -> Sequence[Any]:
+        statement = statement_for(asked, plan, after is not None)
+        return session.execute(statement, {**values, **(after or {})}).all()
+
+    if options.total <= FEW and (asked.has_words or asked.names):
+        return run(Plan.COLLECT, after)
+    if not (asked.has_words and asked.sort is Sort.RELEVANCE):
+        return run(Plan.WALK, after)
+    if after and after["after_key"] < TOP_STEP:
+        return run(Plan.WALK_REST, after)
+    best = run(Plan.BEST, after)
+    return best if len(best) > PAGE_SIZE else [*best, *run(Plan.WALK_REST, None)][: PAGE_SIZE + 1]
+
+
+def _shelves(
+    branches: Sequence[Branch], products: Mapping[UUID, int], parent: UUID | None, depth: int
+) -> list[Shelf]:
+    result: list[Shelf] = []
+    for branch in (one for one in branches if one.parent_id == parent):
+        below = _shelves(branches, products, branch.id, depth + 1)
+        total = products.get(branch.id, 0)
+        total += sum(shelf.products for shelf in below if shelf.depth == depth + 1)
+        result += [Shelf(branch, depth, total), *below]
+    return result
+
+
+def _inside(branches: Sequence[Branch], slug: str | None) -> list[UUID]:
+    """The category and everything below it; nothing without one."""
+    if slug is None:
+        return []
+    root = next((branch.id for branch in branches if branch.slug == slug), None)
     if root is None:
         raise NotFound("category")
-    return root
-
-
-def _category_ids() -> Select[tuple[UUID]]:
-    """The category named `root` and everything below it."""
-    tree = select(_id_parameter("root").label("id")).cte("tree", recursive=True)
-    tree = tree.union(select(Category.id).join(tree, Category.parent_id == tree.c.id))
-    return select(tree.c.id)
-
-
-def _id_parameter(name: str) -> BindParameter[UUID]:
-    return bindparam(name, type_=PRODUCTS.id.type)
-
-
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
-    wanted: list[ColumnElement[bool]] = [is_shown()]
-    if filters.category:
-        wanted.append(PRODUCTS.category_id.in_(_category_ids()))
-    if filters.framework:
-        wanted.append(PRODUCTS.frameworks.contains([filters.framework]))
-    if filters.delivery:
-        wanted.append(PRODUCTS.delivery == filters.delivery)
-    if filters.on_sale:
-        wanted += [OFFER.original.is_not(None), PRODUCTS.status == ProductStatus.PUBLISHED]
-    if filters.in_stock:
-        wanted += [
-            OFFER.sold_out.is_(False),
-            PRODUCTS.status == ProductStatus.PUBLISHED,
-        ]
-    if words := words_of(filters.phrase):
-        wanted.append(contains_every(words))
-    return wanted
-
-
-def _order(sort: Sort, words: tuple[str, ...]) -> tuple[ColumnElement[Any], bool]:
-    """The number a list is ordered by and whether it falls; products without a price come last."""
-    match sort:
-        case Sort.RELEVANCE:
-            rank = relevance(words) if words else _standing()
-            return cast(rank, BigInteger) * _RANK_STEP + PRODUCTS.sold_count, True
-        case Sort.POPULAR:
-            return PRODUCTS.sold_count, True
-        case Sort.PRICE_ASC:
-            return func.coalesce(OFFER.price, _LARGEST_KEY), False
-        case Sort.PRICE_DESC:
-            return func.coalesce(OFFER.price, -1), True
-        case Sort.NEWEST:
-            return PRODUCTS.published_at, True
-
-
-def _standing() -> ColumnElement[int]:
-    """Without a phrase the shop's own choice comes first, and what cannot be bought yet last."""
-    return case((PRODUCTS.status == ProductStatus.COMING_SOON, 0), (PRODUCTS.featured, 2), else_=1)
+    inside = [root]
+    # Grows while it is read: each category brings those directly below it.
+    for one in inside:
+        inside += [branch.id for branch in branches if branch.parent_id == one]
+    return inside
 
 
 def _after(cursor: str | None, sort: Sort) -> dict[str, Any] | None:
@@ -189,7 +204,7 @@ def _after(cursor: str | None, sort: Sort) -> dict[str, Any] | None:
     if parts is None or parts[0] != sort.value:
         return None
     key, row_id = int(parts[1]), parse_id(str(parts[2]))
-    if row_id is None or not 0 <= key + 1 <= _LARGEST_KEY + 1:
+    if row_id is None or not 0 <= key + 1 <= LARGEST_KEY + 1:
         return None
     return {"after_key": _moment(key) if sort is Sort.NEWEST else key, "after_id": row_id}
 
@@ -209,3 +224,9 @@ def _microseconds(moment: datetime) -> int:
 
 def _moment(microseconds: int) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
+
+
+_SHELVES: Final = Category.__table__.c
+_TREE: Final = select(
+    _SHELVES.id, _SHELVES.parent_id, _SHELVES.slug, _SHELVES.name_th, _SHELVES.name_en
+).order_by(_SHELVES.position, _SHELVES.slug)

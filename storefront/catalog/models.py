@@ -27,6 +27,14 @@ from storefront.kit.money import THB, Money
 
 UNLIMITED = -1
 SHOWN = text("status IN ('published', 'coming_soon')")
+# Two orders of the list that are no column: the shop's own choice first and what cannot be bought
+# yet last, then by sales; and the mean of the stars together with five of 3.5, in thousandths, so
+# that one happy buyer does not outweigh fifty.
+STANDING = (
+    "((status <> 'coming_soon')::integer * (1 + featured::integer))::bigint"
+    " * 1000000000 + sold_count"
+)
+RATING = "(rating_sum * 2 + 35) * 500 / (rating_count + 5)"
 
 
 class ProductStatus(StrEnum):
@@ -94,6 +102,24 @@ class Product(Identified, Base):
         Index("ix_products_newest", "published_at", "id", postgresql_where=SHOWN),
         Index("ix_products_popular", "sold_count", "id", postgresql_where=SHOWN),
         Index("ix_products_price", "offer_price_satang", "id", postgresql_where=SHOWN),
+        Index("ix_products_standing", text(f"({STANDING})"), "id", postgresql_where=SHOWN),
+        # What the filters count, so that counting needs not read whole products.
+        Index(
+            "ix_products_counted",
+            "id",
+            postgresql_include=(
+                "category_id",
+                "frameworks",
+                "delivery",
+                "status",
+                "offer_price_satang",
+                "offer_original_satang",
+                "offer_is_sold_out",
+                "rating_count",
+            ),
+            postgresql_where=SHOWN,
+        ),
+        Index("ix_products_rating", text(f"({RATING})"), "id", postgresql_where=SHOWN),
     )
 
     slug: Mapped[str] = mapped_column(String(80), unique=True)

@@ -36,9 +36,9 @@ class ReleaseRow:
 
 @dataclass(frozen=True, slots=True)
 class OwnedProduct:
-    """A bought product with its releases, newest first, and the best licence for it.
+    """A bought product with its releases, highest version first, and the best licence for it.
 
-    `last_version` is the newest version this person took, None before the first download.
+    `last_version` is the highest version this person took, None before the first download.
     """
 
     product_id: UUID
@@ -139,7 +139,7 @@ def _releases(
             Release.published_at <= now,
             Release.yanked_at.is_(None),
         )
-        .order_by(Release.published_at.desc(), Release.id.desc())
+        .order_by(Release.version_key.desc())
     ):
         by_product[release.product_id].append(_release_row(release, now))
     return {id: tuple(rows) for id, rows in by_product.items()}
@@ -160,7 +160,7 @@ def _release_row(release: Release, now: datetime) -> ReleaseRow:
 
 
 def _last_versions(session: Session, license_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """The newest version that was downloaded under these licences, by product id."""
+    """The highest version that was downloaded under these licences, by product id."""
     if not license_ids:
         return {}
     rows = session.execute(
@@ -168,6 +168,6 @@ def _last_versions(session: Session, license_ids: Sequence[UUID]) -> dict[UUID, 
         .ext(distinct_on(Release.product_id))
         .join(Download, Download.release_id == Release.id)
         .where(Download.license_id.in_(license_ids))
-        .order_by(Release.product_id, Release.published_at.desc())
+        .order_by(Release.product_id, Release.version_key.desc())
     )
     return {row.product_id: row.version for row in rows}

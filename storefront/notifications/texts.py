@@ -11,6 +11,7 @@ from flask import request
 from flask_babel import gettext as _
 
 from storefront.accounts.rules import safe_next_path
+from storefront.i18n import current_locale
 from storefront.kit.money import Money
 from storefront.language import money_text
 from storefront.notifications.queries import NoticeRow
@@ -21,6 +22,9 @@ _ICONS: Final = {
     "order_completed": "package",
     "topup_completed": "wallet",
     "payment_credited": "undo-2",
+    "back_in_stock": "bell",
+    "flash_sale_began": "zap",
+    "flash_sale_ended": "zap",
 }
 
 
@@ -65,9 +69,28 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
                 reference=reference,
                 amount=_amount(context),
             )
+        case "back_in_stock":
+            sentence = _(
+                "You can buy %(name)s now. You asked us to tell you.", name=_named(context)
+            )
+        case "flash_sale_began":
+            sentence = _("The flash sale “%(name)s” has begun.", name=_named(context))
+        case "flash_sale_ended":
+            sentence = _(
+                "The flash sale “%(name)s” is over. Units sold: %(sold)s.",
+                name=_named(context),
+                sold=context.get("sold", 0),
+            )
         case _other:
             sentence = _("There is news in your account.")
     return str(sentence)
+
+
+def _named(context: Mapping[str, Any]) -> str:
+    """The product, with its tier where one was meant."""
+    locale = current_locale()
+    names = (context.get(f"{part}_{locale}") for part in ("name", "variant_name"))
+    return " · ".join(str(name) for name in names if name)
 
 
 def _amount(context: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from itertools import groupby
 from flask import Blueprint, Response, request, url_for
 from flask_babel import gettext as _
 
+from storefront.catalog.alerts import list_waiting
 from storefront.hx import render, see_other
 from storefront.i18n import current_locale
 from storefront.kit.clock import in_shop_zone
@@ -40,6 +41,7 @@ def index() -> Response:
         days=_by_day(page.items, today=in_shop_zone(shop().clock()).date()),
         next_cursor=page.next_cursor,
         is_first_page=not cursor,
+        waiting=list_waiting(read(), visitor().id),
     )
 
 

@@ -1,4 +1,5 @@
-"""Measure the shop against its floor: `python -m tests.bench [--seconds 3] [--rounds 3]`.
+"""Measure the shop against its floor: `python -m tests.bench [--seconds 3] [--rounds 3]
+[--products 100000] [--only-growth]`.
 
 Everything is asked in turn, round after round, so that a machine that slows down slows all of
 them. Absolute figures are the machine's; the ratios are the shop's. Exits 0 whatever it finds.
@@ -15,6 +16,7 @@ import psycopg
 
 from storefront.licenses.keys import KeyVault
 from storefront.sandbox.demo_stack import DemoStack
+from tests.bench.growth import print_growth
 from tests.bench.load import CONNECTIONS, Load, Target, measure, tool
 from tests.bench.servers import FLOOR, SHOP, running_stack, running_web, workers_memory_mb
 from tests.bench.weight import weigh
@@ -27,7 +29,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each turn")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--products", type=int, default=100_000, help="of the large catalogue")
+    parser.add_argument("--only-growth", action="store_true", help="only the two catalogues")
     options = parser.parse_args()
+    if options.only_growth:
+        with running_stack() as stack:
+            print(f"{os.cpu_count()} cores, loopback, {CONNECTIONS} connections by {tool()}")
+            _print_growth(stack, options)
+        return
     with (
         running_stack() as stack,
         running_web(stack, FLOOR, first_path="/json") as (floor_url, floor_start),
@@ -45,6 +54,11 @@ def main() -> None:
         _print_loads(rounds)
         _print_processes(stack, floor_start)
         _print_weights(stack)
+        _print_growth(stack, options)
+
+
+def _print_growth(stack: DemoStack, options: argparse.Namespace) -> None:
+    print_growth(stack, products=options.products, seconds=options.seconds, rounds=options.rounds)
 
 
 def _targets(stack: DemoStack, floor_url: str) -> list[Target]:

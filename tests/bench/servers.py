@@ -7,7 +7,7 @@ import http.client
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -35,16 +35,18 @@ def running_stack() -> Iterator[DemoStack]:
 
 
 @contextmanager
-def running_web(stack: DemoStack, app: str, *, first_path: str) -> Iterator[tuple[str, float]]:
-    """A second web server over the demo's database; its address, and the seconds it took until
-    `first_path` was answered. Raises RuntimeError when it is not."""
+def running_web(
+    stack: DemoStack, app: str, *, first_path: str, settings: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, float]]:
+    """A second web server over the demo's database, or with other `settings`; its address, and the
+    seconds it took until `first_path` was answered. Raises RuntimeError when it is not."""
     port = choose_port()
     command = Command(
         (
             *(sys.executable, "-m", "granian", *WEB_OPTIONS),
             *("--host", LOOPBACK, "--port", str(port), app),
         ),
-        env=process_environment(stack.folder, stack.environment),
+        env=process_environment(stack.folder, {**stack.environment, **(settings or {})}),
         log=stack.folder / "logs" / f"bench-{port}.log",
     )
     began = time.monotonic()

@@ -21,6 +21,8 @@ from storefront.licenses.models import License
 from storefront.paths import ROOT
 from storefront.sandbox.seed.catalog import seed_catalog
 from storefront.sandbox.seed.people import seed_people
+from storefront.sandbox.seed.promos import seed_promos
+from storefront.sandbox.seed.sales import seed_sales
 
 
 def main() -> None:
@@ -38,6 +40,8 @@ def main() -> None:
     now = shop.clock()
     seed_catalog(shop, covers=arguments.covers, now=now)
     seed_people(shop, now=now)
+    seed_sales(shop, now=now)
+    seed_promos(shop, now=now)
     if arguments.write_summary:
         arguments.write_summary.write_text(json.dumps(summarise(shop), indent=2))
 

@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from storefront.bootstrap import Shop
 from storefront.catalog.models import BundleItem, Category, Product, Release, Variant
+from storefront.catalog.search.models import SearchWord, WordOrigin
+from storefront.catalog.search.service import enqueue_stale
 from storefront.kit.ids import new_id
 from storefront.sandbox.seed.archives import build_archive
 from storefront.sandbox.seed.content import (
@@ -27,6 +29,19 @@ from storefront.sandbox.seed.content import (
 from storefront.sandbox.seed.covers import generate_covers
 
 UPLOADS_AT_ONCE = 8
+# What Thai buyers type for English words of the trade.
+WORDS = {
+    "การาจ": "garage",
+    "เอทีเอ็ม": "atm",
+    "เอ็มดีที": "mdt",
+    "ฮัด": "hud",
+    "ดีลเลอร์": "dealership",
+    "แบงค์": "banking",
+    "อินเวน": "inventory",
+    "มินิแมพ": "minimap",
+    "แก๊งค์": "gang",
+    "เรดิโอ": "radio",
+}
 CONTENT_TYPES = {".webp": "image/webp", ".png": "image/png"}
 
 
@@ -41,9 +56,13 @@ def seed_catalog(shop: Shop, *, covers: Path, now: datetime) -> None:
     generate_covers(covers)
     _upload(shop, archives, covers)
     with shop.database.transaction() as session:
+        # By the worker, because loading the Thai dictionary would keep the first visitor waiting;
+        # and as the first of its tasks.
+        enqueue_stale(session)
         shelves = _seed_categories(session)
         for product in products():
             _seed_product(session, product, archives, shelves, now=now)
+        _seed_words(session)
 
 
 def release_key(product: SeedProduct, release: SeedRelease) -> str:
@@ -143,6 +162,15 @@ def _seed_product(
         BundleItem(bundle_id=product.id, product_id=inside[slug], position=position)
         for position, slug in enumerate(seed.contains)
     )
+
+
+def _seed_words(session: Session) -> None:
+    for word, same_as in WORDS.items():
+        session.execute(
+            insert(SearchWord)
+            .values(id=new_id(), word=word, same_as=same_as, origin=WordOrigin.STAFF)
+            .on_conflict_do_nothing(index_elements=["word"])
+        )
 
 
 def _variant(seed: SeedVariant, position: int) -> Variant:

@@ -14,7 +14,7 @@ from storefront.bootstrap import Shop
 from storefront.cart.models import Cart, CartLine
 from storefront.catalog.models import Product, Variant
 from storefront.checkout import flow
-from storefront.checkout.service import quote_cart
+from storefront.checkout.quotes import get_quote
 from storefront.kit.clock import fixed_clock
 from storefront.kit.ids import new_id
 from storefront.kit.money import Money, baht
@@ -137,7 +137,7 @@ def _order(shop: Shop, user_id: UUID, variant: Variant, *, key: str, then: datet
             )
         )
     with shop.database.reading() as reader:
-        total = quote_cart(reader, user_id, now=then).subtotal
+        total = get_quote(reader, user_id, now=then).total
     placed = flow.place_order(
         dataclasses.replace(shop, clock=fixed_clock(then)),
         user_id=user_id,

@@ -6,17 +6,19 @@ import pytest
 
 from storefront.catalog import queries
 from storefront.catalog.models import Category, Release
+from storefront.catalog.product_page import ProductPage, get_product_page
 from storefront.db import Database
 from storefront.errors import NotFound
 from storefront.kit.ids import new_id
+from storefront.kit.money import baht
 from tests.support.factories import Factory
 
 NOW = datetime.now(UTC)
 
 
-def page_of(database: Database, slug: str) -> queries.ProductPage:
+def page_of(database: Database, slug: str) -> ProductPage:
     with database.reading() as session:
-        return queries.get_product_page(session, slug, now=NOW)
+        return get_product_page(session, slug, now=NOW)
 
 
 @pytest.mark.parametrize("status", ["draft", "archived"])
@@ -88,19 +90,9 @@ def test_the_home_page_keeps_what_cannot_be_bought_out_of_its_sale_row(
     make: Factory, database: Database
 ) -> None:
     for values in ({"stock": 0}, {"status": "coming_soon"}):
-        product = make.product(**values)
-        with database.transaction() as session:
-            variant = session.merge(product.variants[0], load=True)
-            variant.original_price_satang = variant.price_satang + 100
+        make.reduced(make.product(price=baht(490), **values), original=baht(590))
     with database.reading() as session:
         assert queries.list_on_sale(session, now=NOW) == []
-
-
-def test_suggestions_need_a_phrase(make: Factory, database: Database) -> None:
-    make.product(name_en="QR Garage")
-    with database.reading() as session:
-        assert queries.list_suggestions(session, "", now=NOW) == []
-        assert len(queries.list_suggestions(session, "gar", now=NOW)) == 1
 
 
 def _release(product_id: object, version: str, **values: object) -> Release:

@@ -1,0 +1,100 @@
+"""Cutting Thai into words. Only what runs in the worker imports this: the dictionary takes 80 MB.
+
+Words are found by maximal matching (PyThaiNLP's newmm) in its dictionary and the shop's own.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from pythainlp.corpus import thai_words
+from pythainlp.tokenize.newmm import segment
+from pythainlp.util import Trie
+
+from storefront.catalog.search.text import LONGEST_WORD, bare, fold, is_thai, may_begin, runs
+
+REMEMBERED_RUNS: Final = 50_000
+
+
+class Segmenter:
+    """Cuts Thai runs, knowing the words of the shop besides those of the language. There is one
+    per process, `the_segmenter`, because two dictionaries would take the room of two."""
+
+    def __init__(self) -> None:
+        self._language = frozenset(fold(word) for word in thai_words())
+        self._trie = Trie(self._language)
+        self._own: frozenset[str] = frozenset()
+        self._seen: dict[str, tuple[str, ...]] = {}
+
+    def know(self, own: frozenset[str]) -> None:
+        """From now on these are the words of the shop."""
+        if own == self._own:
+            return
+        for word in self._own - own - self._language:
+            self._trie.remove(word)
+        for word in own - self._own:
+            self._trie.add(word)
+        self._own = own
+        self._seen.clear()
+
+    def cut(self, run: str) -> tuple[str, ...]:
+        """The words of a folded Thai run. A compound is followed by its parts, so that each finds
+        it; single letters that belong to no word are left out."""
+        if (known := self._seen.get(run)) is not None:
+            return known
+        words: list[str] = []
+        for word in segment(run, custom_dict=self._trie):
+            if len(word) > 1 and may_begin(word[0]):
+                words += [word, *self._parts(word)]
+        result = tuple(dict.fromkeys(words))
+        if len(self._seen) >= REMEMBERED_RUNS:
+            self._seen.clear()
+        self._seen[run] = result
+        return result
+
+    def split(self, run: str) -> list[str]:
+        """The words of a Thai run as it is written; joined they are the run."""
+        return list(segment(run, custom_dict=self._trie))
+
+    def unknown_words(self, text: str) -> list[str]:
+        """Thai words of a name that no dictionary holds, at most 40 letters each: an unknown word
+        between known ones, or the whole run where single letters are left over."""
+        found = []
+        for run in runs(fold(text)):
+            if not is_thai(run):
+                continue
+            cut = segment(run, custom_dict=self._trie)
+            if any(len(word) < 2 for word in cut):
+                found.append(run)
+            else:
+                found += [word for word in cut if len(word) > 2 and word not in self._trie]
+        return [word for word in found if len(word) <= LONGEST_WORD]
+
+    def _parts(self, word: str) -> tuple[str, ...]:
+        """The fewest words of two letters and more that make up a word without rest; none for
+        short words, which would fall into meaningless pieces."""
+        if len(bare(word)) < 5:
+            return ()
+        best: list[tuple[str, ...] | None] = [(), *[None] * len(word)]
+        for end in range(2, len(word) + 1):
+            # Not from the very beginning to the very end: that is the word itself.
+            for begin in range(0 if end < len(word) else 1, end - 1):
+                head, part = best[begin], word[begin:end]
+                if head is None or part not in self._language or not may_begin(part[0]):
+                    continue
+                current = best[end]
+                if current is None or len(head) + 1 < len(current):
+                    best[end] = (*head, part)
+        return best[len(word)] or ()
+
+
+@lru_cache(maxsize=1)
+def the_segmenter() -> Segmenter:
+    """The one of this process, made when it is first needed."""
+    return Segmenter()
+
+
+def split_run(run: str) -> list[str]:
+    """The words of a Thai run, for breaking lines; joined they are the run."""
+    return the_segmenter().split(run)
