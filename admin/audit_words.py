@@ -16,13 +16,8 @@ from sqlalchemy.orm import Session
 
 from storefront.accounts.audit import AuditRow, Change, changes_in, facts_in
 from storefront.accounts.models import User
-from storefront.catalog.models import (
-    CatalogImport,
-    Category,
-    FlashSale,
-    Product,
-    Release,
-)
+from storefront.catalog.models import CatalogImport, Category, Product, Release
+from storefront.catalog.price_models import FlashSale
 from storefront.i18n import current_locale
 from storefront.kit.ids import parse_id
 from storefront.kit.money import Money
@@ -102,6 +97,24 @@ _FIELDS: Final = {
     "stock": _("Stock"),
     "status": _("Status"),
     "slug": _("Address"),
+    "parent_id": _("Inside"),
+    "duration_days": _("Days"),
+    "slots": _("Servers"),
+    "contents": _("Bundle contents"),
+    "featured": _("Put forward"),
+    "video_url": _("Video"),
+    "docs_url": _("Documentation"),
+    "resource_cost_us": _("Load in microseconds"),
+    "delivery": _("Delivery"),
+    "dependencies": _("Dependencies"),
+    "frameworks": _("Frameworks"),
+    "tags": _("Tags"),
+    "features_en": _("English features"),
+    "features_th": _("Thai features"),
+    "description_en": _("English description"),
+    "description_th": _("Thai description"),
+    "summary_en": _("English summary"),
+    "summary_th": _("Thai summary"),
     "reason": _("Reason"),
     "image": _("Picture"),
     "position": _("Place"),

@@ -188,6 +188,10 @@ def read_draft(fields: SaleFields) -> tuple[SaleDraft | None, list[FieldError]]:
     errors: list[FieldError] = []
     starts_at = parse_local(fields.starts_at)
     ends_at = parse_local(fields.ends_at)
+    if not fields.name_th:
+        errors.append(("name_th", str(_SALE_WORDS[Fault.NAME_MISSING])))
+    if not fields.name_en:
+        errors.append(("name_en", str(_ENGLISH_NAME)))
     if fields.starts_at and starts_at is None:
         errors.append(("starts_at", str(_NO_START)))
     if ends_at is None:

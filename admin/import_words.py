@@ -29,6 +29,10 @@ _WORDS: Final = {
     CsvFault.WRONG_CELLS: _("This row has %(value)s cells; the header has %(limit)s."),
     CsvFault.TOO_MANY_ROWS: _("A file holds at most %(limit)s rows. Split it."),
     CsvFault.NO_ROWS: _("There are no rows below the header."),
+    CsvFault.TOO_MANY_CHANGES: _(
+        "%(value)s products would be created or changed; at most %(limit)s can be at once. Split"
+        " the file."
+    ),
     CsvFault.FORMULA: _("“%(value)s” would run as a formula. Put a ' before it, or remove it."),
     CsvFault.SLUG_MISSING: _("Every row needs the address of its product."),
     CsvFault.ROWS_DIFFER: _("This differs from line %(limit)s of the same product."),

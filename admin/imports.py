@@ -17,6 +17,7 @@ from storefront.catalog.csv_files.planning import Step, plan_import
 from storefront.catalog.csv_files.rules import (
     COLUMNS,
     MOST_BYTES,
+    MOST_CHANGED,
     MOST_FINDINGS,
     MOST_ROWS,
     ImportRefused,
@@ -137,6 +138,7 @@ def _index_page(
         imports=queries.list_imports(read()),
         guide=GUIDE,
         most_rows=MOST_ROWS,
+        most_changed=MOST_CHANGED,
         most_megabytes=MOST_BYTES // (1024 * 1024),
     )
 

@@ -16,13 +16,13 @@ from storefront.catalog.editing import read_rows
 from storefront.catalog.editing.rows import ProductRows
 from storefront.catalog.models import (
     BundleItem,
-    PriceChange,
     Product,
     ProductImage,
     ProductStatus,
     Release,
     Variant,
 )
+from storefront.catalog.price_models import PriceChange
 from storefront.kit.money import Money
 
 MOST_ENTRIES: Final = 12

@@ -85,7 +85,10 @@ def create() -> Response:
 @bp.get("/admin/promos/batches")
 @manage_promos
 def show() -> Response:
-    """One batch: its codes by phase, and what they did."""
+    """One batch: its codes by phase, and what they did. Without a name, all batches: a form that
+    was refused stands at this address, and switching its language asks for it."""
+    if "name" not in request.args:
+        return see_other(url_for("admin_promos.index", tab="batches"))
     batch = reports.get_batch(read(), _name(request.args), now=shop().clock())
     cursor = request.args.get("cursor")
     return render(
@@ -153,7 +156,7 @@ def _form_page(
         status=status,
         promo=None,
         fields=fields,
-        draft=draft,
+        draft=draft and replace(draft, total_limit=1),
         shelves=shelves,
         products=products,
         covered=chosen_of(fields, shelves, products),

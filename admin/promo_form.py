@@ -16,7 +16,7 @@ from admin.flash_sale_form import FieldError, local_text, parse_local
 from storefront.kit.ids import parse_id
 from storefront.kit.money import Money
 from storefront.language import money_text
-from storefront.promos.drafting import MOST_CHOSEN, Fault, Problem, PromoDraft
+from storefront.promos.drafting import MOST_CHOSEN, Fault, Problem, PromoDraft, percent_text
 from storefront.promos.models import PromoKind
 from storefront.promos.reports import PromoRow
 from storefront.wallet.forms import baht_text, parse_baht
@@ -138,8 +138,7 @@ def fields_of(promo: PromoRow) -> PromoFields:
         code=promo.code,
         note=promo.note,
         kind=promo.kind.value,
-        # A percentage is written like an amount: two decimals at most.
-        value=baht_text(Money(promo.value)),
+        value=percent_text(promo.value) if is_percent else baht_text(Money(promo.value)),
         minimum=baht_text(minimum) if minimum else "",
         maximum=baht_text(maximum) if maximum and is_percent else "",
         total_limit=_number_text(promo.total_limit),

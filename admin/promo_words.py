@@ -13,11 +13,10 @@ from flask_babel import ngettext
 from storefront.i18n import current_locale
 from storefront.kit.money import Money, baht
 from storefront.language import datetime_text, money_text, text_of
-from storefront.promos.drafting import PromoDraft
+from storefront.promos.drafting import PromoDraft, percent_text
 from storefront.promos.models import PromoKind
 from storefront.promos.reports import Covered, Phase, PromoRow
 from storefront.promos.rules import PricedLine, Promo, PromoRefused, discount_for
-from storefront.wallet.forms import baht_text
 
 NAMED: Final = 3
 _EXAMPLES: Final = (baht(300), baht(1_000), baht(3_000))
@@ -55,7 +54,7 @@ def examples(draft: PromoDraft) -> list[tuple[Money, Money | None]]:
 def _gain(promo: PromoRow | PromoDraft, covered: Sequence[Covered]) -> str:
     what = _everything_or(promo, covered)
     if promo.kind is PromoKind.PERCENT:
-        percent = baht_text(Money(promo.value))
+        percent = percent_text(promo.value)
         return str(_("%(percent)s%% off %(what)s", percent=percent, what=what))
     return str(_("%(amount)s off %(what)s", amount=money_text(Money(promo.value)), what=what))
 
@@ -64,7 +63,8 @@ def _everything_or(promo: PromoRow | PromoDraft, covered: Sequence[Covered]) -> 
     if promo.covers_all:
         return str(_("everything"))
     if not covered:
-        return str(_("nothing any more"))
+        is_draft = isinstance(promo, PromoDraft)
+        return str(_("nothing yet") if is_draft else _("nothing any more"))
     names = ", ".join(str(text_of(one, "name", current_locale())) for one in covered[:NAMED])
     more = len(covered) - NAMED
     if more <= 0:

@@ -12,8 +12,7 @@ from storefront.catalog.search import indexing, service
 
 def index_product(shop: Shop, payload: Mapping[str, Any]) -> None:
     """One product that changed; safe to run twice."""
-    with shop.database.transaction() as session:
-        indexing.index_products(session, [UUID(payload["product_id"])])
+    indexing.index_batch(shop.database, [UUID(payload["product_id"])])
 
 
 def index_stale(shop: Shop, _payload: Mapping[str, Any]) -> None:

@@ -21,10 +21,10 @@ import admin.images
 import admin.imports
 import admin.orders
 import admin.overview
-import admin.promo_batches
-import admin.promos
 import admin.product_editor
 import admin.products
+import admin.promo_batches
+import admin.promos
 import admin.releases
 import admin.search_words
 import api.health

@@ -89,8 +89,8 @@ def _about_credit(session: Session, payment_id: UUID) -> Context:
     return user.email, payment.locale, {"amount": payment.amount, "reference": payment.label}
 
 
-def _about_wish(session: Session, alert_id: UUID) -> Context:
-    # The wish itself is gone by now; what it was about stands in the notice.
+def _about_alert(session: Session, alert_id: UUID) -> Context:
+    # The alert itself is gone by now; what it was about stands in the notice.
     notice, user = session.execute(
         select(Notification, User)
         .join(User, User.id == Notification.user_id)
@@ -103,7 +103,7 @@ _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     "order_completed": _about_order,
     "topup_completed": _about_topup,
     "payment_credited": _about_credit,
-    BACK_IN_STOCK: _about_wish,
+    BACK_IN_STOCK: _about_alert,
 }
 
 

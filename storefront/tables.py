@@ -4,6 +4,7 @@ from storefront import outbox
 from storefront.accounts import models as accounts
 from storefront.cart import models as cart
 from storefront.catalog import models as catalog
+from storefront.catalog import price_models as catalog_prices
 from storefront.catalog.search import models as catalog_search
 from storefront.delivery import models as delivery
 from storefront.ledger import models as ledger
@@ -18,6 +19,7 @@ __all__ = [
     "accounts",
     "cart",
     "catalog",
+    "catalog_prices",
     "catalog_search",
     "delivery",
     "ledger",

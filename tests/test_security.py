@@ -17,6 +17,7 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from storefront.accounts.models import Role, SignInSession, User
+from storefront.accounts.rules import role_permits
 from storefront.app import create_app
 from storefront.bootstrap import Shop
 from storefront.checkout import flow
@@ -42,8 +43,10 @@ def routes(app: Flask) -> Iterator[tuple[Rule, str]]:
 
 
 def address(rule: Rule, value: str | None = None) -> str:
-    """The address of a route with this in place of every variable."""
-    return re.sub(r"<[^>]+>", value or str(uuid4()), rule.rule)
+    """The address of a route with this in place of every variable, except where only a few words
+    are possible: there the first of them."""
+    path = re.sub(r"<any\((\w+)[^>]*>", r"\1", rule.rule)
+    return re.sub(r"<[^>]+>", value or str(uuid4()), path)
 
 
 def has_id(rule: Rule) -> bool:
@@ -117,8 +120,12 @@ def test_staff_pages_do_not_exist_for_anybody_else(
 ) -> None:
     sign_in(client, make.user())
     staff = app.test_client()
-    sign_in(staff, make.user(role=Role.MODERATOR))
-    pages = [rule for rule, _ in routes(app) if rule.rule.startswith("/admin")]
+    sign_in(staff, make.user(role=Role.ADMIN))
+    pages = [
+        rule
+        for rule, method in routes(app)
+        if rule.rule.startswith("/admin") and method not in WRITING
+    ]
 
     assert len(pages) >= 3
     for rule in pages:

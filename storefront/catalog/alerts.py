@@ -69,7 +69,7 @@ def ask_for_alert(
 
 
 def withdraw_alert(session: Session, slug: str, *, variant_id: UUID | None, user_id: UUID) -> None:
-    """Forget the wish again; forgetting twice is harmless."""
+    """Forget the alert again; forgetting twice is harmless."""
     session.execute(
         delete(StockAlert).where(
             StockAlert.user_id == user_id,
@@ -80,7 +80,7 @@ def withdraw_alert(session: Session, slug: str, *, variant_id: UUID | None, user
 
 
 def list_waiting(session: Session, user_id: UUID) -> Sequence[Waiting]:
-    """What this member waits for, the latest wish first; at most 100."""
+    """What this member waits for, the latest first; at most 100."""
     rows = session.execute(
         select(
             StockAlert.id,
@@ -115,11 +115,11 @@ def find_waiting_ids(session: Session, user_id: UUID) -> frozenset[UUID]:
 
 
 def tell_next(session: Session, *, now: datetime, batch: int = BATCH) -> int:
-    """Tell up to `batch` members whose wish has come true, with a notice and a mail, and forget
-    their wishes; returns how many.
+    """Tell up to `batch` members whose alert is due, with a notice and a mail, and forget
+    their alerts; returns how many.
 
-    Everything of one wish happens in this transaction or not at all. Rows that another scheduler
-    has in hand are skipped (FOR UPDATE SKIP LOCKED); the keys of notice and mail are the wish's.
+    Everything of one alert happens in this transaction or not at all. Rows that another scheduler
+    has in hand are skipped (FOR UPDATE SKIP LOCKED); the keys of notice and mail are the alert's.
     """
     found = session.execute(_fulfilled(batch)).all()
     for row in found:
@@ -129,7 +129,7 @@ def tell_next(session: Session, *, now: datetime, batch: int = BATCH) -> int:
 
 
 def notice_key(alert_id: UUID) -> str:
-    """The key of the notice about this wish, by which its mail finds it when the wish is gone."""
+    """The key of the notice about this alert, by which its mail finds it when the alert is gone."""
     return f"{EVENT}:{alert_id}"
 
 
@@ -157,7 +157,7 @@ def _tell(session: Session, row: Row[*tuple[Any, ...]], *, now: datetime) -> Non
 
 
 def _get_awaited(session: Session, slug: str, variant_id: UUID | None) -> UUID:
-    """The product that is shown and cannot be bought in the way that is wished for."""
+    """The product that is shown and cannot be bought in the way that is asked for."""
     product = session.execute(
         select(Product.id, Product.status).where(Product.slug == slug, Product.status.in_(_SHOWN))
     ).one_or_none()
@@ -176,7 +176,7 @@ def _get_awaited(session: Session, slug: str, variant_id: UUID | None) -> UUID:
 
 
 def _fulfilled(batch: int) -> Select[*tuple[Any, ...]]:
-    """Wishes for what is published and not sold out, the oldest first."""
+    """Alerts for what is published and not sold out, the oldest first."""
     any_tier = exists().where(Variant.product_id == StockAlert.product_id, _is_available())
     tier = Variant.__table__.alias("tier")
     return (

@@ -26,14 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from storefront.catalog.models import (
-    UNLIMITED,
-    BundleItem,
-    FlashSaleItem,
-    Product,
-    ProductStatus,
-    Variant,
-)
+from storefront.catalog.models import UNLIMITED, BundleItem, Product, ProductStatus, Variant
+from storefront.catalog.price_models import FlashSaleItem
 from storefront.kit.money import Money
 
 NEW_FOR: Final = timedelta(days=30)

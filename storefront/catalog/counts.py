@@ -22,6 +22,11 @@ from sqlalchemy.orm import Session
 
 from storefront.catalog.cards import OFFER, PRODUCTS, is_shown, with_offer
 from storefront.catalog.filters import (
+    CATEGORY,
+    DELIVERY,
+    FRAMEWORK,
+    IN_STOCK,
+    ON_SALE,
     PLAIN,
     PRICE_FROM,
     PRICE_TO,
@@ -38,6 +43,9 @@ from storefront.catalog.search.matching import found_ids, is_found
 
 KEPT_SECONDS: Final = 30
 KEPT_COUNTS: Final = 256
+
+_ANY: Final = None
+_TOTAL: Final = "total"
 
 
 class Cell(NamedTuple):
@@ -136,55 +144,42 @@ def count_products(
 
 
 def _count(cells: Iterable[Cell], filters: Filters, inside: frozenset[UUID]) -> Options:
-    categories: Counter[UUID] = Counter()
-    frameworks: Counter[str] = Counter()
-    deliveries: Counter[str] = Counter()
-    sums: Counter[str] = Counter()
+    tallies: dict[str, Counter[Any]] = {name: Counter() for name in (*_CHOICES, _TOTAL)}
     has_ratings = False
     for cell in cells:
-        fails = [
-            name
-            for name, fits in (
-                ("category", not filters.category or cell.category_id in inside),
-                ("framework", not filters.framework or filters.framework in cell.frameworks),
-                ("delivery", not filters.delivery or filters.delivery == cell.delivery),
-                ("on_sale", not filters.on_sale or cell.on_sale),
-                ("in_stock", not filters.in_stock or cell.in_stock),
-            )
-            if not fits
-        ]
-        if len(fails) > 1:
-            continue
-        # What fails one filter still counts for the other choices of that filter.
-        only = fails[0] if fails else None
-        if only in (None, "category"):
-            categories[cell.category_id] += cell.products
-            sums["category"] += cell.products
-        if only in (None, "framework"):
-            frameworks.update(dict.fromkeys(cell.frameworks, cell.products))
-            sums["framework"] += cell.products
-        if only in (None, "delivery"):
-            deliveries[cell.delivery] += cell.products
-            sums["delivery"] += cell.products
-        if only in (None, "on_sale") and cell.on_sale:
-            sums["on_sale"] += cell.products
-        if only in (None, "in_stock") and cell.in_stock:
-            sums["in_stock"] += cell.products
-        if only is None:
-            sums["total"] += cell.products
+        fails = _fails(cell, filters, inside)
+        if not fails:
+            tallies[_TOTAL][_TOTAL] += cell.products
             has_ratings |= cell.is_rated
+        # What fails one filter alone still counts for the other choices of that filter.
+        for name in fails or _CHOICES if len(fails) < 2 else ():
+            for choice in {*_CHOICES[name](cell), _ANY}:
+                tallies[name][choice] += cell.products
+    any_of = {name: tally.pop(_ANY, 0) for name, tally in tallies.items()}
     return Options(
-        total=sums["total"],
-        categories=categories,
-        frameworks=frameworks,
-        deliveries=deliveries,
-        any_category=sums["category"],
-        any_framework=sums["framework"],
-        any_delivery=sums["delivery"],
-        on_sale=sums["on_sale"],
-        in_stock=sums["in_stock"],
+        total=tallies[_TOTAL][_TOTAL],
+        categories=tallies[CATEGORY],
+        frameworks=tallies[FRAMEWORK],
+        deliveries=tallies[DELIVERY],
+        any_category=any_of[CATEGORY],
+        any_framework=any_of[FRAMEWORK],
+        any_delivery=any_of[DELIVERY],
+        on_sale=tallies[ON_SALE][True],
+        in_stock=tallies[IN_STOCK][True],
         has_ratings=has_ratings,
     )
+
+
+def _fails(cell: Cell, filters: Filters, inside: frozenset[UUID]) -> list[str]:
+    """The filters that leave a cell out."""
+    fits = {
+        CATEGORY: not filters.category or cell.category_id in inside,
+        FRAMEWORK: not filters.framework or filters.framework in cell.frameworks,
+        DELIVERY: not filters.delivery or filters.delivery == cell.delivery,
+        ON_SALE: not filters.on_sale or cell.on_sale,
+        IN_STOCK: not filters.in_stock or cell.in_stock,
+    }
+    return [name for name, does in fits.items() if not does]
 
 
 @lru_cache(maxsize=16)
@@ -212,3 +207,13 @@ def _cells(offer: type[Any]) -> Select[*tuple[Any, ...]]:
     )
     # By place, because the conditions hold parameters: the same text twice is not the same then.
     return select(*columns, func.count()).group_by(text("1, 2, 3, 4, 5, 6"))
+
+
+# The choices of each filter under which a cell is found.
+_CHOICES: Final[Mapping[str, Callable[[Cell], Iterable[Any]]]] = {
+    CATEGORY: lambda cell: (cell.category_id,),
+    FRAMEWORK: lambda cell: cell.frameworks,
+    DELIVERY: lambda cell: (cell.delivery,),
+    ON_SALE: lambda cell: (cell.on_sale,),
+    IN_STOCK: lambda cell: (cell.in_stock,),
+}

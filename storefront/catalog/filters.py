@@ -16,7 +16,8 @@ from sqlalchemy import BigInteger, ColumnElement, Uuid, and_, any_, bindparam, s
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from storefront.catalog.cards import PRODUCTS, running_items
-from storefront.catalog.models import FlashSaleItem, ProductStatus
+from storefront.catalog.models import ProductStatus
+from storefront.catalog.price_models import FlashSaleItem
 from storefront.kit.money import Money
 
 FRAMEWORKS: Final = ("esx", "qbcore", "qbox", "standalone")

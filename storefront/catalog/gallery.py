@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from storefront.accounts.service import record_audit
 from storefront.catalog.models import PictureState, Product, ProductImage
 from storefront.catalog.pictures import WIDTHS
+from storefront.catalog.share_cards import enqueue_share_card
 from storefront.errors import Conflict, Invalid, NotFound
 from storefront.kit.state import Illegal, Machine
 from storefront.outbox import enqueue
@@ -295,8 +296,9 @@ def _settle(session: Session, product: Product) -> None:
             image.position = position
     stem = next((one.stem for one in images if one.state == PictureState.READY), None)
     is_generated = product.cover is not None and not product.cover.startswith("pictures/")
-    if stem is not None or not is_generated:
+    if product.cover != stem and (stem is not None or not is_generated):
         product.cover = stem
+        enqueue_share_card(session, product.id)
     session.flush()
 
 

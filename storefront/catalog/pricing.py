@@ -17,14 +17,8 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from storefront.catalog.cards import NOW
-from storefront.catalog.models import (
-    BundleItem,
-    FlashSaleItem,
-    HoldState,
-    Product,
-    StockHold,
-    Variant,
-)
+from storefront.catalog.models import BundleItem, HoldState, Product, StockHold, Variant
+from storefront.catalog.price_models import FlashSaleItem
 from storefront.kit.money import Money
 
 

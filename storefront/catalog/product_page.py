@@ -24,7 +24,6 @@ from storefront.catalog.cards import (
 from storefront.catalog.models import (
     BundleItem,
     Category,
-    FlashSaleItem,
     PictureState,
     Product,
     ProductImage,
@@ -32,6 +31,7 @@ from storefront.catalog.models import (
     Release,
     Variant,
 )
+from storefront.catalog.price_models import FlashSaleItem
 from storefront.catalog.pricing import (
     BundlePart,
     OwnedDeal,

@@ -11,14 +11,8 @@ from uuid import UUID
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from storefront.catalog.models import (
-    UNLIMITED,
-    FlashSaleItem,
-    HoldState,
-    Product,
-    StockHold,
-    Variant,
-)
+from storefront.catalog.models import UNLIMITED, HoldState, Product, StockHold, Variant
+from storefront.catalog.price_models import FlashSaleItem
 from storefront.errors import Conflict
 
 

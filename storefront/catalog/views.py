@@ -28,7 +28,6 @@ from storefront.web import limiter, member, public, read, shop, visitor
 bp = Blueprint("catalog", __name__)
 list_counts: Final = CountCache()
 
-HERO: Final = "covers/hero"
 # Finished sizes only: uploads and releases lie in the same store and stay private.
 PICTURES: Final = re.compile(
     r"(?:covers/[a-z0-9-]{1,80}-(?:400|800|1200|1600)\.webp"
@@ -50,7 +49,6 @@ def home() -> Response:
     lists = queries.get_home_lists(session, now=now)
     return render(
         "storefront/catalog/home.html",
-        hero=HERO,
         on_sale=lists.on_sale,
         best_sellers=lists.best_sellers,
         newest=lists.newest,
@@ -158,7 +156,7 @@ def withdraw_alert(slug: str) -> Response:
 
 
 def _tier_of_form() -> UUID | None:
-    """The tier a wish is about; None for the whole product. Raises NotFound for nonsense."""
+    """The tier an alert is about; None for the whole product. Raises NotFound for nonsense."""
     text = request.form.get("variant_id", "")
     variant_id = parse_id(text)
     if text and variant_id is None:

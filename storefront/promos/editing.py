@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -41,6 +40,7 @@ from storefront.promos.drafting import (
     PromoDraft,
     Standing,
     draw_code,
+    percent_text,
     problems_of,
     problems_of_batch,
 )
@@ -334,10 +334,10 @@ def _facts(session: Session, promo_id: UUID) -> Facts:
     facts: Facts = {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in row.items()
-        if name not in left_out and value is not None
+        if name not in left_out and value not in (None, "")
     }
     if row["kind"] == PromoKind.PERCENT:
-        facts["percent"] = f"{row['value'] / Decimal(100):f}"
+        facts["percent"] = percent_text(row["value"])
     else:
         facts["amount_satang"] = row["value"]
     names = session.scalars(

@@ -213,13 +213,19 @@ def get_batch(session: Session, name: str, *, now: datetime) -> BatchDetail:
 def walk_batch(session: Session, name: str, *, now: datetime) -> Iterator[BatchCode]:
     """All codes of a batch in the order they were made, read a thousand at a time."""
     query = (
-        select(PromoCode.code, _phase_at(now).label("phase"), PromoCode.used, PromoCode.ends_at)
+        select(
+            *(PromoCode.id, PromoCode.code, _phase_at(now).label("phase")),
+            *(PromoCode.used, PromoCode.ends_at),
+        )
         .where(PromoCode.batch == name)
         .order_by(PromoCode.id)
-        .execution_options(yield_per=_READ_AT_ONCE)
+        .limit(_READ_AT_ONCE)
     )
-    for row in session.execute(query):
-        yield BatchCode(row.code, Phase(row.phase), row.used, row.ends_at)
+    rows = session.execute(query).all()
+    while rows:
+        for row in rows:
+            yield BatchCode(row.code, Phase(row.phase), row.used, row.ends_at)
+        rows = session.execute(query.where(PromoCode.id > rows[-1].id)).all()
 
 
 def list_shelves(session: Session) -> list[Covered]:

@@ -98,8 +98,8 @@ def test_an_entry_says_who_did_what_to_which_thing_with_values_before_and_after(
     assert "Reason Refunded" in text
     assert "Price before: ฿990 → after: ฿490" in text
     assert "Start before: 21 Nov 2026 17:00" in text
-    assert "tags before: a, b → after: a" in text
-    assert "featured before: no → after: yes" in text
+    assert "Tags before: a, b → after: a" in text
+    assert "Put forward before: no → after: yes" in text
 
 
 def test_a_category_is_called_by_its_name(

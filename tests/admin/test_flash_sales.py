@@ -13,7 +13,8 @@ from werkzeug.test import TestResponse
 
 from storefront.bootstrap import Shop
 from storefront.catalog.flash_sales import ItemDraft, SaleDraft, schedule_sale
-from storefront.catalog.models import FlashSale, FlashSaleItem, Product
+from storefront.catalog.models import Product
+from storefront.catalog.price_models import FlashSale, FlashSaleItem
 from storefront.kit.clock import in_shop_zone
 from storefront.kit.ids import new_id
 from storefront.kit.money import Money, baht
@@ -23,13 +24,6 @@ from tests.support.factories import Factory, SignIn
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NEW = "/en/admin/flash-sales/new"
-
-
-@pytest.fixture
-def staff(client: FlaskClient, make: Factory, sign_in: SignIn) -> FlaskClient:
-    """A browser in which an admin is signed in."""
-    sign_in(client, make.user(role="admin"))
-    return client
 
 
 def local(moment: datetime) -> str:
@@ -214,6 +208,13 @@ def test_what_makes_no_sense_is_refused_in_words_and_kept(
     if "name_en" not in changes:
         assert 'value="Kept as typed"' in page.text
     assert sales_of(shop) == []
+
+
+def test_an_empty_form_names_every_field_that_is_missing(staff: FlaskClient, shop: Shop) -> None:
+    page = staff.post("/en/admin/flash-sales", data={})
+    assert page.status_code == 422
+    for anchor in ("name_th", "name_en", "ends_at"):
+        assert f'<a href="#{anchor}">' in page.text
 
 
 def test_a_sale_in_the_way_is_named(staff: FlaskClient, shop: Shop, make: Factory) -> None:

@@ -11,7 +11,6 @@ import pytest
 import requests
 from flask import Flask
 from flask.testing import FlaskClient
-from PIL import Image
 from sqlalchemy import update
 from werkzeug.test import TestResponse
 
@@ -23,9 +22,9 @@ from storefront.catalog.models import PictureState, Product, ProductImage
 from storefront.kit.ids import new_id
 from storefront.sandbox.serve import RunningSandbox
 from tests.storefront.orders.purchases import counted_queries
-from tests.support.browser import forms_of, submit, text_of_page
+from tests.support.browser import submit, text_of_page
 from tests.support.factories import Factory, SignIn
-from tests.support.pictures import picture, png_claiming, saved, two_halves
+from tests.support.pictures import picture, png_claiming, two_halves
 
 NOW = timedelta(0)
 GOOD = picture("WEBP", size=(400, 225))
@@ -326,52 +325,6 @@ def test_only_people_who_manage_the_catalogue_get_in(
     for action in ACTIONS:
         assert client.post(f"{page}/{new_id()}/{action}").status_code == expected
     assert images_of(shop, product) == []
-
-
-def test_strangers_cannot_make_us_read_a_large_body(
-    client: FlaskClient, make: Factory, sign_in: SignIn, page: str
-) -> None:
-    sign_in(client, make.user(role="customer"))
-    data = {"pictures": (BytesIO(b"\0" * 300_000), "a.png")}
-
-    answer = client.post(page, data=data, content_type="multipart/form-data")
-
-    assert answer.status_code in (404, 413)
-    assert "Add pictures" not in answer.text
-
-
-def test_more_than_twelve_of_the_largest_is_too_much_at_once(
-    client: FlaskClient, staff: User, page: str
-) -> None:
-    answer = client.post(
-        page,
-        data=b"--x\r\n",
-        content_type="multipart/form-data; boundary=x",
-        environ_overrides={"CONTENT_LENGTH": str(130 * 1024 * 1024)},
-    )
-
-    assert answer.status_code == 413
-    assert "too much at once" in answer.text
-
-
-def test_a_large_picture_passes_the_check_of_the_form(
-    app: Flask, shop: Shop, make: Factory, sign_in: SignIn, product: Product, page: str
-) -> None:
-    """The CSRF check reads the form before the view can say how much it takes."""
-    browser = app.test_client()
-    sign_in(browser, make.user(role="admin"))
-    body = saved(Image.effect_noise((1_200, 800), 90).convert("RGB"), "PNG")
-    assert len(body) > 1_000_000
-    [form] = [form for form in forms_of(browser.get(page)) if form.action == page]
-
-    answer = browser.post(
-        page,
-        data={**form.fields, "pictures": (BytesIO(body), "a.png")},
-        content_type="multipart/form-data",
-    )
-
-    assert answer.status_code == 303
-    assert len(images_of(shop, product)) == 1
 
 
 def test_a_form_from_elsewhere_changes_nothing(

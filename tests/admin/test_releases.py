@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from hashlib import sha256
 from io import BytesIO
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -14,27 +13,18 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from jobs.outbox import sweep_outbox
 from storefront.accounts.models import AuditEntry, User
 from storefront.bootstrap import Shop
-from storefront.catalog.flow import upload_release
 from storefront.catalog.models import Product, Release
 from storefront.catalog.releases import (
-    RELEASE_MACHINE,
-    ReleaseAction,
-    ReleaseState,
-    ReleaseText,
     list_releases,
 )
 from storefront.kit.ids import new_id
-from storefront.kit.state import AlreadyDone, Illegal, Moved
 from storefront.outbox import OutboxMessage
 from storefront.sandbox.serve import RunningSandbox
-from tests.concurrency.racing import codes_of, race, race_transactions, successes_in
 from tests.support.archives import archive
 from tests.support.browser import submit
 from tests.support.factories import Factory, SignIn
@@ -243,30 +233,6 @@ def test_a_form_without_an_archive_asks_for_it(client: FlaskClient, staff: User,
     assert 'value="2.0.0"' in answer.text
 
 
-def test_more_than_64_megabytes_are_not_even_read(
-    client: FlaskClient, staff: User, page: str
-) -> None:
-    answer = client.post(
-        page,
-        data=b"--x\r\n",
-        content_type="multipart/form-data; boundary=x",
-        environ_overrides={"CONTENT_LENGTH": str(65 * 1024 * 1024)},
-    )
-
-    assert answer.status_code == 413
-    assert "larger than 64 MB" in answer.text
-
-
-def test_only_the_upload_itself_takes_large_bodies(
-    client: FlaskClient, shop: Shop, product: Product, staff: User, page: str
-) -> None:
-    release = release_of(shop, product, "1.0.0")
-
-    answer = client.post(f"{page}/{release.id}/words", data={"changelog_en": "x" * 400_000})
-
-    assert answer.status_code == 413
-
-
 def test_a_published_file_never_changes(
     client: FlaskClient,
     shop: Shop,
@@ -291,55 +257,6 @@ def test_a_published_file_never_changes(
         *(before.sha256, before.file_key, before.size_bytes),
     )
     assert shop.files.read(after.file_key).body == GOOD
-
-
-def test_of_two_uploads_of_one_version_at_once_one_wins_with_its_own_file(
-    shop: Shop, product: Product, make: Factory
-) -> None:
-    staff = make.user(role="admin")
-
-    def add(body: bytes) -> Release:
-        return upload_release(
-            shop.database,
-            shop.files,
-            product.id,
-            version="3.0.0",
-            words=ReleaseText("stable", "", ""),
-            body=BytesIO(body),
-            actor_id=staff.id,
-            now=shop.clock(),
-        )
-
-    outcomes = race([lambda: add(GOOD), lambda: add(OTHER)] * 3)
-
-    assert codes_of(outcomes) == ["version_exists"] * 5
-    [winner] = successes_in(outcomes)
-    stored = shop.files.read(winner.file_key).body
-    assert sha256(stored).hexdigest() == winner.sha256
-
-
-def test_control_without_the_lock_only_the_unique_key_stands_between(
-    shop: Shop, product: Product
-) -> None:
-    def add(session: Session, everybody_has_read: Barrier) -> None:
-        there = session.scalars(select(Release.version)).all()
-        everybody_has_read.wait()
-        assert "3.0.0" not in there
-        session.add(
-            Release(
-                product_id=product.id,
-                version="3.0.0",
-                changelog_th="",
-                changelog_en="",
-                file_key=str(new_id()),
-                file_name="a.zip",
-                size_bytes=1,
-                sha256="0" * 64,
-            )
-        )
-
-    with pytest.raises(IntegrityError):
-        race_transactions(shop.database, add, runners=2)
 
 
 def test_an_upload_that_lost_its_race_leaves_no_file(
@@ -389,25 +306,6 @@ def test_what_was_published_cannot_be_thrown_away(
     client.post(f"{page}/{release.id}/withdrawal", data={"reason": "broken"})
     assert client.post(f"{page}/{release.id}/publication").status_code == 409
     assert client.post(f"{page}/{release.id}/removal").status_code == 409
-
-
-@pytest.mark.parametrize("state", ReleaseState)
-@pytest.mark.parametrize("action", ReleaseAction)
-def test_every_state_meets_every_action(state: ReleaseState, action: ReleaseAction) -> None:
-    starts, leads_to = {
-        ReleaseAction.PUBLISH: (ReleaseState.DRAFT, ReleaseState.PUBLISHED),
-        ReleaseAction.YANK: (ReleaseState.PUBLISHED, ReleaseState.YANKED),
-        ReleaseAction.RESTORE: (ReleaseState.YANKED, ReleaseState.PUBLISHED),
-    }[action]
-
-    outcome = RELEASE_MACHINE.next_state(state, action)
-
-    if state is starts:
-        assert outcome == Moved(leads_to)
-    elif state is leads_to:
-        assert outcome == AlreadyDone(state)
-    else:
-        assert outcome == Illegal(state, action)
 
 
 def test_versions_of_other_products_and_unknown_ones_are_not_found(

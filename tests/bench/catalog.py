@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 from pythainlp.corpus import thai_words
 
-from storefront.catalog.search.indexing import index_products, refresh_top
+from storefront.catalog.search.indexing import index_batch, refresh_top
 from storefront.db import Database
 from storefront.kit.ids import new_id
 from storefront.sandbox.seed.content import categories, products
@@ -25,7 +25,7 @@ COMMON: Final = ("satellite", "ดาวเทียม")
 RARE: Final = ("meringue", "ลูกโป่ง")
 """Words of twenty products, however many there are."""
 RARE_IN: Final = 20
-BATCH: Final = 2_000
+BATCH: Final = 500
 NOW: Final = datetime.now(UTC)
 
 
@@ -67,8 +67,7 @@ def _index(url: str, database: Database, ids: Sequence[UUID]) -> None:
         for name, _ in made:
             connection.execute(f"DROP INDEX {name}")
         for start in range(0, len(ids), BATCH):
-            with database.transaction() as session:
-                index_products(session, ids[start : start + BATCH])
+            index_batch(database, ids[start : start + BATCH])
         with database.transaction() as session:
             refresh_top(session)
         for _, definition in made:

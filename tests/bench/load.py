@@ -101,6 +101,7 @@ def _with_threads(target: Target, seconds: float) -> Load:
 
 def _ask(target: Target, until: float, times: list[float], failures: list[int]) -> None:
     parts = urlsplit(target.url)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
     body = None if target.body is None else json.dumps(target.body)
     while time.monotonic() < until:
@@ -108,7 +109,7 @@ def _ask(target: Target, until: float, times: list[float], failures: list[int]) 
         try:
             connection.request(
                 "GET" if body is None else "POST",
-                parts.path,
+                path,
                 body=body,
                 headers={"Content-Type": "application/json"} if body else {},
             )

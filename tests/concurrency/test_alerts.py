@@ -70,15 +70,15 @@ def test_control_reading_without_the_lock_tells_everybody_several_times(
     database: Database,
 ) -> None:
     with database.transaction() as session:
-        session.execute(text("CREATE TABLE wish AS SELECT generate_series(1, 10) AS id"))
+        session.execute(text("CREATE TABLE waiting AS SELECT generate_series(1, 10) AS id"))
         session.execute(text("CREATE TABLE told (id int)"))
 
     def tell(session: Session, everybody_has_read: Barrier) -> None:
-        found = session.scalars(text("SELECT id FROM wish")).all()
+        found = session.scalars(text("SELECT id FROM waiting")).all()
         everybody_has_read.wait()
         for one in found:
             session.execute(text("INSERT INTO told VALUES (:id)"), {"id": one})
-        session.execute(text("DELETE FROM wish"))
+        session.execute(text("DELETE FROM waiting"))
 
     race_transactions(database, tell, runners=2)
     with database.reading() as session:

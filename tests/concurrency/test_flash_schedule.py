@@ -20,7 +20,8 @@ from storefront.catalog.flash_sales import (
     schedule_sale,
 )
 from storefront.catalog.flash_sales.announcing import announce_begun
-from storefront.catalog.models import FlashSaleItem, Product
+from storefront.catalog.models import Product
+from storefront.catalog.price_models import FlashSaleItem
 from storefront.db import Database
 from storefront.kit.money import baht
 from storefront.notifications.models import Notification

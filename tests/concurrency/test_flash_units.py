@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from storefront.accounts.models import User
 from storefront.bootstrap import Shop
-from storefront.catalog.models import FlashSale, FlashSaleItem, Product, Variant
+from storefront.catalog.models import Product, Variant
+from storefront.catalog.price_models import FlashSale, FlashSaleItem
 from storefront.checkout import flow
 from storefront.db import Database
 from storefront.kit.ids import new_id

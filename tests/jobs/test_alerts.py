@@ -126,7 +126,7 @@ def test_a_long_queue_is_told_in_batches(
     assert {notice.user_id for notice in told(shop)} == {user.id for user in users}
 
 
-def test_asking_again_after_being_told_is_a_new_wish(shop: Shop, make: Factory) -> None:
+def test_asking_again_after_being_told_is_a_new_alert(shop: Shop, make: Factory) -> None:
     product, user = make.product(stock=0), make.user()
     for _ in range(2):
         set_stock(shop.database, product, 0)

@@ -13,7 +13,7 @@ from jobs.flash_sales import announce_flash_sales
 from jobs.schedule import SCHEDULE
 from storefront.bootstrap import Shop
 from storefront.catalog.flash_sales import ItemDraft, SaleDraft, end_sale, schedule_sale
-from storefront.catalog.models import FlashSale, FlashSaleItem
+from storefront.catalog.price_models import FlashSale, FlashSaleItem
 from storefront.kit.clock import fixed_clock
 from storefront.kit.money import baht
 from storefront.notifications.models import Notification

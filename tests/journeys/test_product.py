@@ -3,6 +3,7 @@ languages, with JavaScript and without."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -131,8 +132,9 @@ def test_the_chosen_tier_is_the_one_in_the_cart(
     assert "tier=" in page.url
     if javascript:
         assert page.evaluate("document.activeElement.className") == "tier"
-    page.locator("#buy-button").click()
-    page.wait_for_load_state("networkidle")
+    with page.expect_response(re.compile(r"/cart/lines$")):
+        page.locator("#buy-button").click()
+    page.wait_for_load_state()
     visitor.go("/cart")
     expect(page.locator("main")).to_contain_text("1,900")
 
@@ -210,13 +212,14 @@ def test_who_waits_is_told_here_and_by_mail(
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_a_wish_is_taken_back(visit: Begin, shelf: Shelf, javascript: bool) -> None:
+def test_an_alert_is_taken_back(visit: Begin, shelf: Shelf, javascript: bool) -> None:
     visitor = visit(locale="th", javascript=javascript)
     page = visitor.page
     visitor.sign_in("anna", path="/products?category=journeys")
     bell = page.locator(f".card:has(a[href$='{shelf.path('soon')}']) .tell-me button")
-    bell.click()
-    page.wait_for_load_state("networkidle")
+    with page.expect_response(re.compile(r"/alerts$")):
+        bell.click()
+    page.wait_for_load_state()
     visitor.go(shelf.path("soon"))
     kept = page.locator("#buy .tell-me__kept")
     expect(kept).to_be_visible()

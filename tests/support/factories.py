@@ -13,16 +13,8 @@ from sqlalchemy import delete, update
 from storefront.accounts.models import Role, SignInSession, User
 from storefront.accounts.queries import hash_token
 from storefront.cart.models import Cart, CartLine
-from storefront.catalog.models import (
-    BundleItem,
-    Category,
-    FlashSale,
-    FlashSaleItem,
-    PriceChange,
-    Product,
-    Release,
-    Variant,
-)
+from storefront.catalog.models import BundleItem, Category, Product, Release, Variant
+from storefront.catalog.price_models import FlashSale, FlashSaleItem, PriceChange
 from storefront.db import Database
 from storefront.kit.ids import new_id
 from storefront.kit.money import Money

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from storefront.catalog.csv_files.drafting import FileProduct, FileTier, draft_products
 from storefront.catalog.csv_files.reading import read_rows
-from storefront.catalog.csv_files.rules import CsvFault, Finding, ImportRefused
+from storefront.catalog.csv_files.rules import MOST_CHANGED, CsvFault, Finding, ImportRefused
 from storefront.catalog.editing.rows import ProductRows
 from storefront.catalog.editing.rules import (
     Problem,
@@ -112,6 +112,11 @@ def plan_import(session: Session, body: bytes, *, now: datetime) -> Plan:
             )
         category_id = categories.get(product.category) or new_id()
         planned.append(_planned(product, category_id, known.get(product.slug)))
+    changing = sum(one.step is not Step.SAME for one in planned)
+    if changing > MOST_CHANGED:
+        findings.append(
+            Finding(0, "", CsvFault.TOO_MANY_CHANGES, f"{changing:,}", limit=MOST_CHANGED)
+        )
     if findings:
         raise ImportRefused(findings)
     for one in planned:

@@ -11,6 +11,9 @@ from storefront.errors import Invalid
 
 MOST_BYTES: Final = 5 * 1024 * 1024
 MOST_ROWS: Final = 5_000
+# An import is one transaction inside a request, about 30 ms per product that changes; buyers of
+# those products wait for it.
+MOST_CHANGED: Final = 300
 # Nobody reads more; the first ones usually explain the rest.
 MOST_FINDINGS: Final = 200
 
@@ -43,6 +46,7 @@ class CsvFault(StrEnum):
     WRONG_CELLS = "wrong_cells"
     TOO_MANY_ROWS = "too_many_rows"
     NO_ROWS = "no_rows"
+    TOO_MANY_CHANGES = "too_many_changes"
     FORMULA = "formula"
     SLUG_MISSING = "slug_missing"
     ROWS_DIFFER = "rows_differ"

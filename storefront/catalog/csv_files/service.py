@@ -84,9 +84,9 @@ def import_file(session: Session, import_id: UUID, *, actor_id: UUID, now: datet
         raise Conflict("import_done")
     plan = plan_import(session, kept.body, now=now)
     _refuse_changed_since(plan, kept.created_at)
-    for product in sorted(plan.of(Step.CHANGE), key=lambda one: str(one.product_id)):
-        _apply(session, product, actor_id=actor_id, now=now)
-    for product in plan.of(Step.CREATE):
+    # New products first: nobody waits for those.
+    known = sorted(plan.of(Step.CHANGE), key=lambda one: str(one.product_id))
+    for product in (*plan.of(Step.CREATE), *known):
         _apply(session, product, actor_id=actor_id, now=now)
     kept.applied_at = now
     outcome = Outcome(*(len(plan.of(step)) for step in (Step.CREATE, Step.CHANGE, Step.SAME)))

@@ -14,13 +14,21 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from storefront.accounts.service import record_audit
-from storefront.catalog.editing.rules import DraftRefused, Fault, Problem, ProductDraft, TierDraft
+from storefront.catalog.editing.rules import (
+    DraftRefused,
+    Fault,
+    Problem,
+    ProductDraft,
+    TierDraft,
+    tidied,
+)
 from storefront.catalog.models import BundleItem, Product, Variant
 from storefront.catalog.search.service import enqueue_indexing
 from storefront.catalog.share_cards import enqueue_share_card
 from storefront.errors import NotFound
 
 LONGEST_FACT: Final = 160
+CONTEXT: Final = 40
 Facts = dict[str, Any]
 
 # What the last line of defence says, in the words of the form.
@@ -133,8 +141,9 @@ def read_rows(session: Session, product_id: UUID) -> ProductRows:
 
 
 def facts_of(rows: ProductRows) -> Facts:
-    """The product as the audit keeps it: one flat list of names and values."""
-    draft = rows.draft
+    """The product as the audit keeps it: one flat list of names and values. White space that
+    nobody sees is left out, so that tidying it up is no change."""
+    draft = tidied(rows.draft)
     facts: Facts = {"status": str(rows.product.status), "category": str(draft.category_id)}
     for name in (*TEXTS, *LISTS):
         value = getattr(draft, name)
@@ -159,7 +168,7 @@ def record_change(
     """One audit row with what changed, long texts shortened; the search index and the share card
     follow the change."""
     changes = {
-        name: [_short(before.get(name)), _short(after.get(name))]
+        name: _pair(before.get(name), after.get(name))
         for name in dict.fromkeys((*before, *after))
         if before.get(name) != after.get(name)
     }
@@ -200,9 +209,23 @@ def _tier_facts(tier: TierDraft) -> Facts:
     }
 
 
-def _short(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > LONGEST_FACT:
-        return value[: LONGEST_FACT - 1] + "…"
-    if isinstance(value, list):
-        return _short(", ".join(map(str, value)))
-    return value
+def _pair(before: Any, after: Any) -> list[Any]:
+    """Both values; of long texts the part around the place where they begin to differ."""
+    one, other = _plain(before), _plain(after)
+    start = 0
+    if isinstance(one, str) and isinstance(other, str):
+        pairs = enumerate(zip(one, other, strict=False))
+        shorter = min(len(one), len(other))
+        start = max(0, next((at for at, (a, b) in pairs if a != b), shorter) - CONTEXT)
+    return [_cut(one, start), _cut(other, start)]
+
+
+def _plain(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _cut(value: Any, start: int) -> Any:
+    if not isinstance(value, str) or len(value) <= LONGEST_FACT:
+        return value
+    end = start + LONGEST_FACT - 2
+    return ("…" if start else "") + value[start:end] + ("…" if end < len(value) else "")

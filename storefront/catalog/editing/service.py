@@ -78,7 +78,7 @@ def update_product(
         rows = lock_rows(session, product_id, parts=wanted.contents)
         if rows.product.revision != revision:
             raise Conflict("edited_elsewhere", f"product is at {rows.product.revision}")
-        if wanted == rows.draft:
+        if wanted == tidied(rows.draft):
             return
         status = ProductStatus(rows.product.status)
         _refuse(

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from storefront.catalog.editing.rules import Fault, Problem, TierDraft
 from storefront.catalog.flash_sales import refresh_references
-from storefront.catalog.models import UNLIMITED, FlashSaleItem, Variant
+from storefront.catalog.models import UNLIMITED, Variant
+from storefront.catalog.price_models import FlashSaleItem
 from storefront.kit.ids import new_id
 
 

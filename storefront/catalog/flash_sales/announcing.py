@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from storefront.accounts.models import Role, User
 from storefront.accounts.rules import Permission, role_permits
-from storefront.catalog.models import FlashSale, FlashSaleItem
+from storefront.catalog.price_models import FlashSale, FlashSaleItem
 from storefront.notifications.service import notify
 
 BEGAN: Final = "flash_sale_began"

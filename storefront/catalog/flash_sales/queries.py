@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from storefront.catalog.flash_sales.rules import KeptItem, Phase, TierFacts, phase_at
-from storefront.catalog.models import UNLIMITED, FlashSale, FlashSaleItem, Product, Variant
+from storefront.catalog.models import UNLIMITED, Product, Variant
+from storefront.catalog.price_models import FlashSale, FlashSaleItem
 from storefront.errors import NotFound
 from storefront.kit.ids import parse_id
 from storefront.kit.money import Money

@@ -30,7 +30,8 @@ from storefront.catalog.flash_sales.rules import (
     problems_of_running,
     start_of,
 )
-from storefront.catalog.models import FlashSale, FlashSaleItem, Variant
+from storefront.catalog.models import Variant
+from storefront.catalog.price_models import FlashSale, FlashSaleItem
 from storefront.errors import Conflict, NotFound
 from storefront.kit.ids import new_id
 

@@ -28,7 +28,7 @@ from storefront.catalog.search.text import bare, fold
 from storefront.db import Database
 from storefront.kit.ids import new_id
 
-BATCH: Final = 200
+BATCH: Final = 100
 TOP_SELLERS: Final = 1_000
 TOP_NEWEST: Final = 250
 
@@ -37,23 +37,31 @@ _ONE_WRITER: Final = text("SELECT pg_advisory_xact_lock(7307114)")
 
 
 def index_stale(database: Database) -> int:
-    """Index every product whose index is older than itself, in transactions of 200; returns how
+    """Index every product whose index is older than itself, in transactions of 100; returns how
     many. Safe to run at any time and side by side."""
     done = 0
     while True:
-        with database.transaction() as session:
+        with database.reading() as session:
             stale = find_stale(session, limit=BATCH)
-            index_products(session, stale)
+        index_batch(database, stale)
         done += len(stale)
         if len(stale) < BATCH:
             return done
 
 
+def index_batch(database: Database, product_ids: Sequence[UUID]) -> None:
+    """Index these products in a transaction of their own."""
+    if not product_ids:
+        return
+    # The dictionary is loaded before the transaction, which would stand idle for it.
+    the_segmenter()
+    with database.transaction() as session:
+        index_products(session, product_ids)
+
+
 def index_products(session: Session, product_ids: Sequence[UUID]) -> None:
     """Bring the index of these products up to date: words of those that are shown, nothing of the
     others. Idempotent. Takes the lock of index writers until the end of the transaction."""
-    if not product_ids:
-        return
     session.execute(_ONE_WRITER)
     rows = session.execute(_TEXTS, {"ids": list(product_ids)}).all()
     cutter, synonyms = _learn(session, (name for row in rows for name in (row.name_th, *row.tags)))

@@ -28,7 +28,9 @@ from storefront.catalog.search.typos import neighbours
 MOST_WORDS: Final = 8
 MOST_RUNS: Final = 12
 MOST_ENDINGS: Final = 12
+# Looking into all words reads the whole vocabulary, so only the first unknown words are worth it.
 _SHORTEST_INSIDE: Final = 3
+_MOST_INSIDE: Final = 2
 
 # Left out of a phrase that has other words: every second product has them, and who types them
 # means the others.
@@ -222,6 +224,7 @@ def _windows(line: Sequence[Piece]) -> Iterator[tuple[int, int]]:
 def _look_inside(session: Session, lines: list[list[Piece]]) -> list[list[Piece]]:
     """Unknown pieces that are the inside of longer words."""
     wanted = [typed for typed in _unknown(lines) if len(typed) >= _SHORTEST_INSIDE]
+    wanted = wanted[:_MOST_INSIDE]
     if not wanted:
         return lines
     around: defaultdict[str, list[Term]] = defaultdict(list)

@@ -62,7 +62,7 @@ class Segmenter:
         between known ones, or the whole run where single letters are left over."""
         found = []
         for run in runs(fold(text)):
-            if not is_thai(run):
+            if not is_thai(run) or len(run) < 3:
                 continue
             cut = segment(run, custom_dict=self._trie)
             if any(len(word) < 2 for word in cut):

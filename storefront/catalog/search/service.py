@@ -74,8 +74,13 @@ def add_word(session: Session, word: str, *, same_as: str, actor_id: UUID) -> UU
 
 
 def remove_word(session: Session, word_id: UUID, *, actor_id: UUID) -> None:
-    """Make the shop forget a word; products that hold it are indexed anew. Raises NotFound."""
-    row = session.scalar(select(SearchWord).where(SearchWord.id == word_id).with_for_update())
+    """Make the shop forget a word of staff; products that hold it are indexed anew. Raises
+    NotFound, for words met in a product's name as well: they would only be met again."""
+    row = session.scalar(
+        select(SearchWord)
+        .where(SearchWord.id == word_id, SearchWord.origin == WordOrigin.STAFF)
+        .with_for_update()
+    )
     if row is None:
         raise NotFound("search_word")
     _record(session, "remove_search_word", row, actor_id)

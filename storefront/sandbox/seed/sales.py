@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from storefront.accounts.models import Role, User
 from storefront.bootstrap import Shop
 from storefront.catalog.flash_sales import ItemDraft, SaleDraft, schedule_sale
-from storefront.catalog.models import FlashSale, PriceChange, Product, Variant
+from storefront.catalog.models import Product, Variant
+from storefront.catalog.price_models import FlashSale, PriceChange
 from storefront.kit.money import Money, baht
 from storefront.sandbox.seed.content import products
 

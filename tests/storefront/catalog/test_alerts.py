@@ -33,18 +33,18 @@ def ask(database: Database, product: Product, user: User, variant_id: object = N
         )
 
 
-def wishes(database: Database) -> int:
+def open_alerts(database: Database) -> int:
     with database.reading() as session:
         return session.scalar(select(func.count()).select_from(StockAlert)) or 0
 
 
-def test_asking_twice_is_one_wish(make: Factory, database: Database) -> None:
+def test_asking_twice_is_one_alert(make: Factory, database: Database) -> None:
     product, user = make.product(stock=0), make.user()
     for _ in range(2):
         ask(database, product, user)
         ask(database, product, user, product.variants[0].id)
     # One for the product, one for its tier.
-    assert wishes(database) == 2
+    assert open_alerts(database) == 2
 
 
 def test_nobody_waits_for_what_can_be_bought(make: Factory, database: Database) -> None:
@@ -55,7 +55,7 @@ def test_nobody_waits_for_what_can_be_bought(make: Factory, database: Database) 
             ask(database, product, user, wanted)
         assert refused.value.code == "can_be_bought"
     ask(database, product, user, sold_out.id)
-    assert wishes(database) == 1
+    assert open_alerts(database) == 1
 
 
 @pytest.mark.parametrize("status", ["draft", "archived"])
@@ -96,7 +96,7 @@ def test_without_javascript_one_asks_and_takes_it_back_on_the_products_page(
     page = client.get(asked.location)
     assert "We will tell you" in text_of_page(page)
     submit(client, page, "/alerts/removal")
-    assert wishes(database) == 0
+    assert open_alerts(database) == 0
     assert "Tell me when it is back" in text_of_page(client.get(asked.location))
 
 
@@ -161,11 +161,11 @@ def test_what_one_waits_for_is_listed_and_can_be_taken_off(
     words = text_of_page(page)
     assert "QR Soon" in words
     assert "QR Gone Standard" in words
-    # The latest wish stands first.
+    # The latest stands first.
     removed = submit(client, page, f"/products/{gone.slug}/alerts/removal")
     assert removed.location == "/en/account/notifications"
     assert "QR Gone" not in text_of_page(client.get(removed.location))
-    assert wishes(database) == 2
+    assert open_alerts(database) == 2
 
 
 @pytest.mark.parametrize(("prefix", "name"), [("", "คิวอาร์"), ("/en", "QR Code")])

@@ -16,7 +16,8 @@ from sqlalchemy import update
 from storefront.app import create_app
 from storefront.bootstrap import Shop
 from storefront.catalog.flash_sales import ItemDraft, SaleDraft, schedule_sale
-from storefront.catalog.models import FlashSale, FlashSaleItem, Product, Variant
+from storefront.catalog.models import Product, Variant
+from storefront.catalog.price_models import FlashSale, FlashSaleItem
 from storefront.catalog.pricing import find_unit_prices
 from storefront.catalog.queries import get_home_lists
 from storefront.kit.ids import new_id

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from threading import Barrier
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from storefront.accounts.models import AuditEntry, User
 from storefront.bootstrap import Shop
 from storefront.catalog.flow import upload_picture
 from storefront.catalog.gallery import (
-    MOST_IMAGES,
     PICTURE_MACHINE,
     PictureAction,
-    add_image,
     describe_image,
-    fail_image,
-    finish_image,
     is_needed,
-    list_images,
     list_ready_images,
     move_image,
     original_key,
     remove_image,
     retry_image,
 )
-from storefront.catalog.models import PictureState, Product, ProductImage
+from storefront.catalog.models import PictureState, ProductImage
 from storefront.errors import Conflict, Invalid, NotFound
 from storefront.kit.ids import new_id
 from storefront.kit.state import Illegal, Moved
 from storefront.outbox import OutboxMessage
 from storefront.providers.files import FilesUnavailable
-from tests.concurrency.racing import CONNECTIONS, codes_of, race, race_transactions, successes_in
 from tests.support.factories import Factory
+from tests.support.galleries import Gallery
 from tests.support.pictures import picture
 
 PICTURE = picture("WEBP", size=(400, 225))
@@ -47,52 +39,6 @@ PICTURE = picture("WEBP", size=(400, 225))
 @pytest.fixture
 def staff(make: Factory) -> User:
     return make.user(role="admin")
-
-
-class Gallery:
-    """One product's images, changed the way staff and worker do."""
-
-    def __init__(self, shop: Shop, product: Product, staff: User) -> None:
-        self._shop, self.product, self._staff = shop, product, staff
-
-    def change(self, do: Callable[..., Any], image_id: UUID, **values: Any) -> Any:
-        with self._shop.database.transaction() as session:
-            return do(session, self.product.id, image_id, actor_id=self._staff.id, **values)
-
-    def add(self) -> UUID:
-        with self._shop.database.transaction() as session:
-            return add_image(
-                session, self.product.id, image_id=new_id(), actor_id=self._staff.id
-            ).id
-
-    def finish(self, image_id: UUID) -> bool:
-        with self._shop.database.transaction() as session:
-            return finish_image(session, image_id, width=1_600, height=900)
-
-    def fail(self, image_id: UUID) -> None:
-        with self._shop.database.transaction() as session:
-            fail_image(session, image_id, reason="picture_unreadable", now=self._shop.clock())
-
-    def remove(self, image_id: UUID) -> None:
-        self.change(remove_image, image_id, now=self._shop.clock())
-
-    def ready(self) -> UUID:
-        image_id = self.add()
-        assert self.finish(image_id)
-        return image_id
-
-    @property
-    def order(self) -> list[UUID]:
-        """The ids in order; the positions have to be 0 to n-1."""
-        with self._shop.database.reading() as session:
-            images = list_images(session, self.product.id)
-        assert [image.position for image in images] == list(range(len(images)))
-        return [image.id for image in images]
-
-    @property
-    def cover(self) -> str | None:
-        with self._shop.database.reading() as session:
-            return session.scalar(select(Product.cover).where(Product.id == self.product.id))
 
 
 @pytest.fixture
@@ -189,13 +135,17 @@ def test_the_first_ready_picture_is_the_cover_whatever_was_uploaded_first(
     assert gallery.cover == f"pictures/{slow}"
 
 
-def test_moving_a_picture_to_the_front_makes_it_the_cover(gallery: Gallery) -> None:
+def test_moving_a_picture_to_the_front_makes_it_the_cover(shop: Shop, gallery: Gallery) -> None:
     first, second, third = gallery.ready(), gallery.ready(), gallery.ready()
 
-    gallery.change(move_image, third, to=0)
+    asked = len(tasks(shop, "draw_share_card"))
 
-    assert gallery.order == [third, first, second]
+    gallery.change(move_image, third, to=0)
+    gallery.change(move_image, second, to=1)
+
+    assert gallery.order == [third, second, first]
     assert gallery.cover == f"pictures/{third}"
+    assert len(tasks(shop, "draw_share_card")) == asked + 1, "once: the cover changed once"
 
 
 @pytest.mark.parametrize(("to", "place"), [(0, 0), (1, 1), (2, 2), (99, 2), (-5, 0)], ids=str)
@@ -361,86 +311,3 @@ def test_only_what_is_being_made_can_be_asked_for_again(shop: Shop, gallery: Gal
     assert len(tasks(shop, "make_pictures")) == 3
     with shop.database.transaction() as session, pytest.raises(Conflict):
         retry_image(session, gallery.product.id, done)
-
-
-def test_uploads_at_once_never_exceed_twelve(gallery: Gallery) -> None:
-    for _ in range(MOST_IMAGES - 3):
-        gallery.add()
-
-    outcomes = race([gallery.add] * 10)
-
-    assert codes_of(outcomes) == ["images_full"] * 7
-    assert set(successes_in(outcomes)) < set(gallery.order)
-    assert len(gallery.order) == MOST_IMAGES
-
-
-def test_control_counting_without_the_lock_exceeds_twelve(shop: Shop, gallery: Gallery) -> None:
-    def add(session: Session, everybody_has_read: Barrier) -> None:
-        there = len(list_images(session, gallery.product.id))
-        everybody_has_read.wait()
-        if there < MOST_IMAGES:
-            image_id = new_id()
-            session.add(
-                ProductImage(
-                    id=image_id,
-                    product_id=gallery.product.id,
-                    position=there,
-                    original_key=original_key(image_id),
-                )
-            )
-
-    race_transactions(shop.database, add, runners=CONNECTIONS)
-
-    with shop.database.reading() as session:
-        assert len(list_images(session, gallery.product.id)) > MOST_IMAGES
-
-
-def test_two_orders_at_once_leave_one_order(gallery: Gallery) -> None:
-    images = [gallery.ready() for _ in range(6)]
-
-    race(
-        [
-            lambda image=image, to=to: gallery.change(move_image, image, to=to)  # type: ignore[misc]
-            for image in images
-            for to in (0, 3)
-        ]
-    )
-
-    assert sorted(gallery.order) == sorted(images)
-    assert gallery.cover == f"pictures/{gallery.order[0]}"
-
-
-def test_control_swapping_places_without_the_lock_leaves_two_in_front(
-    shop: Shop, gallery: Gallery
-) -> None:
-    images = [gallery.ready() for _ in range(3)]
-    movers = iter((1, 2))
-
-    def swap(session: Session, everybody_has_read: Barrier) -> None:
-        rows = list_images(session, gallery.product.id)
-        mover = next(movers)
-        everybody_has_read.wait()
-        rows[0].position, rows[mover].position = rows[mover].position, 0
-
-    race_transactions(shop.database, swap, runners=2)
-
-    with shop.database.reading() as session:
-        places = [one.position for one in list_images(session, gallery.product.id)]
-    assert places.count(0) == 2
-    assert len(places) == len(images)
-
-
-def test_moving_removing_and_finishing_at_once_keep_cover_and_order(gallery: Gallery) -> None:
-    images = [gallery.ready() for _ in range(4)]
-    waiting = [gallery.add() for _ in range(4)]
-
-    race(
-        [
-            *(lambda one=one: gallery.finish(one) for one in waiting),
-            *(lambda one=one: gallery.remove(one) for one in images[:3]),
-            lambda: gallery.change(move_image, waiting[3], to=0),
-        ]
-    )
-
-    assert sorted(gallery.order) == sorted([images[3], *waiting])
-    assert gallery.cover == f"pictures/{gallery.order[0]}"

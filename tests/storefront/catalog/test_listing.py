@@ -9,8 +9,9 @@ from storefront.catalog import listing
 from storefront.catalog.counts import CountCache
 from storefront.catalog.filters import Filters, Sort
 from storefront.catalog.listing import ProductList, list_products
-from storefront.catalog.models import Category, FlashSale, FlashSaleItem, Product, Variant
+from storefront.catalog.models import Category, Product, Variant
 from storefront.catalog.plans import PAGE_SIZE
+from storefront.catalog.price_models import FlashSale, FlashSaleItem
 from storefront.catalog.search.indexing import index_stale
 from storefront.catalog.search.models import SearchDocument
 from storefront.db import Database

@@ -121,7 +121,9 @@ def test_amounts_are_read_as_people_write_them(typed: str, meant: Money) -> None
     assert read_list_request({"price_from": typed}).filters.price_from == meant
 
 
-@pytest.mark.parametrize("typed", ["abc", "-5", "1e9", "1.234", "NaN", "½ x", "9" * 500, "5 5", "%"])
+@pytest.mark.parametrize(
+    "typed", ["abc", "-5", "1e9", "1.234", "NaN", "½ x", "9" * 500, "5 5", "%"]
+)
 def test_what_is_no_amount_is_left_out_and_said(typed: str) -> None:
     request = read_list_request({"price_from": typed, "price_to": "900"})
     assert request.filters.price_from is None

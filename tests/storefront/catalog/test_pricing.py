@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
-from storefront.catalog.models import BundleItem, Category, PriceChange, Variant
+from storefront.catalog.models import BundleItem, Category, Variant
+from storefront.catalog.price_models import PriceChange
 from storefront.catalog.pricing import (
     BundlePart,
     RunningItem,

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from storefront.bootstrap import Shop
 from storefront.cart.queries import CartView
 from storefront.cart.rules import Notice
-from storefront.catalog.models import FlashSaleItem
+from storefront.catalog.price_models import FlashSaleItem
 from storefront.checkout import flow
 from storefront.checkout.quotes import get_quote
 from storefront.errors import Conflict

@@ -81,6 +81,22 @@ def test_releases_are_listed_newest_first_with_what_one_needs_to_know(
         assert words in page
 
 
+def test_a_late_fix_of_an_old_line_does_not_stand_above_the_highest_version(
+    shop: Shop, make: Factory
+) -> None:
+    buyer, product = make.user(), make.product()
+    publish(shop, product, "1.10.0", published_at=shop.clock() - timedelta(days=2))
+    publish(shop, product, "1.10.0-beta.1", published_at=shop.clock() - timedelta(hours=2))
+    publish(shop, product, "1.9.1")
+    buy(shop, make, buyer, (product, 1))
+
+    with shop.database.reading() as session:
+        [owned] = list_downloads(session, buyer.id, now=shop.clock())
+
+    versions = [release.version for release in owned.releases]
+    assert versions == ["1.10.0", "1.10.0-beta.1", "1.9.1", "1.0.0"]
+
+
 def test_yanked_and_unpublished_releases_are_not_offered(
     client: FlaskClient, shop: Shop, make: Factory, sign_in: SignIn
 ) -> None:

@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from storefront.bootstrap import Shop
 from storefront.catalog.flash_sales.queries import list_open_sales
 from storefront.catalog.flash_sales.rules import Phase
-from storefront.catalog.models import FlashSaleItem, PriceChange, Product, Variant
+from storefront.catalog.models import Product, Variant
+from storefront.catalog.price_models import FlashSaleItem, PriceChange
 from storefront.kit.money import Money
 from storefront.sandbox.seed.content import products
 from storefront.sandbox.seed.sales import SALES, seed_sales
