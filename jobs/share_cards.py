@@ -18,6 +18,7 @@ from storefront.catalog.share_cards import (
 )
 from storefront.errors import NotFound
 from storefront.language import LOCALES
+from storefront.paths import ROOT
 
 # A worker draws as many in about ten seconds; the rest comes with the next minute.
 BATCH: Final = 40
@@ -51,7 +52,7 @@ def draw_general(shop: Shop, _payload: Mapping[str, Any]) -> None:
     for locale in LOCALES:
         key = shop_card_key(locale)
         if not _is_drawn(shop, key, digest):
-            cover = _cover(shop, SHOP_PICTURE)
+            cover = (ROOT / "static" / SHOP_PICTURE).read_bytes()
             _store(shop, key, draw_shop_card(locale, shop_name=name, digest=digest, cover=cover))
 
 

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import brotli
-from flask import Flask
+from flask import Flask, current_app
 from whitenoise import WhiteNoise
 
 from storefront.paths import ROOT
@@ -18,6 +18,7 @@ from storefront.paths import ROOT
 STATIC = ROOT / "static"
 BUILT = ROOT / "build" / "static"
 COMPRESSED = {".css", ".js", ".svg", ".json"}
+ASSET_PREFIX = "ASSET_PREFIX"
 ONE_YEAR_SECONDS = 365 * 24 * 3600
 # What browsers may fetch before a click. They take it under this type only.
 SPECULATION_RULES = "speculation-rules.json"
@@ -36,10 +37,16 @@ def init_assets(app: Flask) -> None:
         immutable_file_test=lambda _path, _url: True,
         mimetypes=MEDIA_TYPES,
     )
+    app.config[ASSET_PREFIX] = f"/{prefix}"
     app.config["SPECULATION_RULES"] = f"/{prefix}{SPECULATION_RULES}"
     app.jinja_env.globals.update(
         asset=lambda name: f"/{prefix}{name}", icon_href=f"/{prefix}vendor/icons.svg"
     )
+
+
+def asset_url(name: str) -> str:
+    """The address of a static file, where a template's `asset()` is out of reach."""
+    return f"{current_app.config[ASSET_PREFIX]}{name}"
 
 
 def digest_of(folder: Path) -> str:

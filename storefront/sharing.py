@@ -7,6 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
+from storefront.assets import asset_url
 from storefront.catalog.models import Product
 from storefront.catalog.share_cards import (
     SHOP_PICTURE,
@@ -32,7 +33,7 @@ CACHING: Final = "public, max-age=31536000, immutable"
 def shop_card() -> Response:
     """The general card; the picture of the home page until it is drawn."""
     digest = shop_card_digest(shop().settings.shop_name)
-    return _card(shop_card_key(current_locale()), digest, otherwise=SHOP_PICTURE)
+    return _card(shop_card_key(current_locale()), digest, otherwise=None)
 
 
 @bp.get("/share/<uuid:product_id>.jpg")
@@ -42,7 +43,7 @@ def product_card(product_id: UUID) -> Response:
     facts = find_card_facts(read(), product_id, shop_name=shop().settings.shop_name)
     if facts is None:
         raise NotFound("product")
-    return _card(facts.key(current_locale()), facts.digest, otherwise=facts.picture or SHOP_PICTURE)
+    return _card(facts.key(current_locale()), facts.digest, otherwise=facts.picture)
 
 
 @bp.app_template_global()
@@ -59,11 +60,12 @@ def product_card_url(product: Product) -> str:
     return _public(url_for("sharing.product_card", product_id=product.id, v=facts.digest))
 
 
-def _card(key: str, digest: str, *, otherwise: str) -> Response:
+def _card(key: str, digest: str, *, otherwise: str | None) -> Response:
     file = _find(key)
     if file is None or not carries(file.body, digest):
         # Whoever asks again finds the card: this answer must not be kept.
-        response = make_response(redirect(url_for("catalog.media", key=otherwise), code=302))
+        picture = url_for("catalog.media", key=otherwise) if otherwise else asset_url(SHOP_PICTURE)
+        response = make_response(redirect(picture, code=302))
         response.headers["Cache-Control"] = "no-store"
         return response
     response = make_response(file.body)

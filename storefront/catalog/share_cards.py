@@ -22,7 +22,8 @@ from storefront.outbox import OutboxMessage, enqueue
 
 # Raised when the drawing changes: every card is then drawn anew.
 DESIGN: Final = "1"
-SHOP_PICTURE: Final = "covers/hero-1600.webp"
+SHOP_PICTURE: Final = "img/hero-1600.webp"
+"""The picture of the home page, among the static files."""
 DIGEST_LENGTH: Final = 12
 
 _SEPARATOR: Final = "\x1f"
