@@ -66,6 +66,13 @@ _ACTIONS: Final = {
     "yank_release": _("Took a version back"),
     "restore_release": _("Published a version again"),
     "remove_draft": _("Deleted the draft of a version"),
+    "adjust_wallet": _("Adjusted a wallet"),
+    "create_topup_package": _("Made a top-up package"),
+    "change_topup_package": _("Changed a top-up package"),
+    "move_topup_package": _("Moved a top-up package"),
+    "add_bonus_tier": _("Added a tier of bonus"),
+    "remove_bonus_tier": _("Removed a tier of bonus"),
+    "change_topup_limits": _("Changed the limits of top-ups"),
     "add_search_word": _("Taught the search a word"),
     "remove_search_word": _("Made the search forget a word"),
 }
@@ -85,6 +92,8 @@ _THINGS: Final = {
     "order": _("Order"),
     "catalog_import": _("Import"),
     "search_word": _("Search word"),
+    "wallet": _("Wallet"),
+    "topup_offer": _("Top-up offer"),
 }
 _FIELDS: Final = {
     "name_th": _("Thai name"),
@@ -140,6 +149,14 @@ _FIELDS: Final = {
     "batch": _("Batch"),
     "codes": _("Codes"),
     "prefix": _("Prefix"),
+    "bonus_satang": _("Bonus"),
+    "bonus_days": _("Days of the bonus"),
+    "least_satang": _("Least amount"),
+    "largest_satang": _("Largest amount"),
+    "max_bonus_satang": _("Largest bonus"),
+    "basis_points": _("Basis points"),
+    "pot": _("Pot"),
+    "expires_at": _("Can be spent until"),
     "file_name": _("File"),
     "category": _("Category"),
     "created": _("Created"),
@@ -293,6 +310,7 @@ def _name_queries() -> dict[str, Select[Any]]:
     order_number = ("QR-" + cast(Order.number, Text)).label("name")
     return {
         "user": select(User.id, User.display_name.label("name")),
+        "wallet": select(User.id, User.display_name.label("name")),
         "product": select(Product.id, getattr(Product, f"name_{locale}").label("name")),
         "category": select(Category.id, getattr(Category, f"name_{locale}").label("name")),
         "flash_sale": select(FlashSale.id, getattr(FlashSale, f"name_{locale}").label("name")),

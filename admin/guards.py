@@ -14,6 +14,8 @@ see_orders: Final = permitted(Permission.SEE_ORDERS)
 manage_catalog: Final = permitted(Permission.MANAGE_CATALOG)
 manage_promos: Final = permitted(Permission.MANAGE_PROMOS)
 see_audit: Final = permitted(Permission.SEE_AUDIT)
+adjust_wallets: Final = permitted(Permission.ADJUST_WALLETS)
+manage_topups: Final = permitted(Permission.MANAGE_TOPUPS)
 
 
 def wanted_id(text: str, what: str) -> UUID:

@@ -17,6 +17,7 @@ from types import FrameType
 import structlog
 
 from jobs.alerts import tell_who_waits
+from jobs.bonus import expire_bonuses, warn_of_bonus_expiry
 from jobs.cleanup import purge
 from jobs.flash_sales import announce_flash_sales
 from jobs.outbox import sweep_outbox
@@ -45,6 +46,8 @@ SCHEDULE = (
     Entry("tell_who_waits", timedelta(seconds=60), tell_who_waits),
     Entry("sweep_share_cards", timedelta(seconds=60), sweep_share_cards),
     Entry("announce_flash_sales", timedelta(seconds=30), announce_flash_sales),
+    Entry("expire_bonuses", timedelta(seconds=60), expire_bonuses),
+    Entry("warn_of_bonus_expiry", timedelta(minutes=30), warn_of_bonus_expiry),
     Entry("tend_index", timedelta(minutes=5), tend_index),
     Entry("purge", timedelta(hours=1), purge),
 )

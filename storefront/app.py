@@ -27,6 +27,8 @@ import admin.promo_batches
 import admin.promos
 import admin.releases
 import admin.search_words
+import admin.topup_packages
+import admin.wallets
 import api.health
 import api.licenses
 import api.webhooks
@@ -214,6 +216,8 @@ def _register_pages(app: Flask, shop: Shop) -> None:
     app.register_blueprint(admin.promos.bp)
     app.register_blueprint(admin.promo_batches.bp)
     app.register_blueprint(admin.search_words.bp)
+    app.register_blueprint(admin.wallets.bp)
+    app.register_blueprint(admin.topup_packages.bp)
     app.register_blueprint(admin.audit.bp)
     app.register_blueprint(admin.imports.bp)
     app.register_blueprint(api.health.bp)
@@ -237,7 +241,9 @@ def _cart_count() -> int:
 
 
 def _wallet_balance() -> Money | None:
-    return find_balance(read(), visitor().id) if current_user.is_authenticated else None
+    if not current_user.is_authenticated:
+        return None
+    return find_balance(read(), visitor().id, now=shop_of_request().clock())
 
 
 def _waiting_ids() -> frozenset[UUID]:

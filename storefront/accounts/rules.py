@@ -15,6 +15,8 @@ class Permission(StrEnum):
     MANAGE_CATALOG = "manage_catalog"
     SEE_AUDIT = "see_audit"
     MANAGE_PROMOS = "manage_promos"
+    ADJUST_WALLETS = "adjust_wallets"
+    MANAGE_TOPUPS = "manage_topups"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -93,6 +93,7 @@ def start_topup(
     idempotency_key: str,
     locale: str,
     pay_by: PayBy = PayBy.CARD,
+    package_id: UUID | None = None,
 ) -> str:
     """Ask for a top-up and return the address of its payment page. Idempotent by key. Raises what
     `wallet.service.request_topup` raises, Conflict `payment_not_open` for one that is finished,
@@ -103,7 +104,11 @@ def start_topup(
         if pay_by is PayBy.PROMPTPAY and user.email is None:
             raise Invalid("email_needed")
         topup = request_topup(
-            session, user_id=user_id, amount=amount, idempotency_key=idempotency_key
+            session,
+            user_id=user_id,
+            amount=amount,
+            idempotency_key=idempotency_key,
+            package_id=package_id,
         )
         if topup.state != TopUpState.PENDING:
             raise Conflict("payment_not_open")

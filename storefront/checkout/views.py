@@ -140,7 +140,8 @@ def _shown_code(order: Order) -> Payment | None:
 def _checkout_page(
     form: CheckoutForm, quote: Quote, *, status: int = 200, problem: str | None = None
 ) -> Response:
-    balance, total = find_balance(read(), visitor().id), quote.total
+    now = shop().clock()
+    balance, total = find_balance(read(), visitor().id, now=now), quote.total
     covers = balance >= total
     gap = Money(0) if covers else total - balance
     form.expected_total.data = str(total.satang)

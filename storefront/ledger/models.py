@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storefront.db import Base, Identified
@@ -31,6 +31,18 @@ class AccountKind(StrEnum):
 WALLETS = (AccountKind.WALLET_PAID, AccountKind.WALLET_BONUS)
 
 
+class Pot(StrEnum):
+    """The two halves of a wallet: money that was paid in, and money the shop gave."""
+
+    PAID = "paid"
+    BONUS = "bonus"
+
+    @property
+    def account(self) -> AccountKind:
+        """The ledger account that holds this pot."""
+        return AccountKind.WALLET_PAID if self is Pot.PAID else AccountKind.WALLET_BONUS
+
+
 class PostingKind(StrEnum):
     """Why value moved. Together with the reference it is unique: one cause, one posting (L5)."""
 
@@ -38,6 +50,8 @@ class PostingKind(StrEnum):
     PURCHASE = "purchase"
     WALLET_CREDIT = "wallet_credit"
     ADJUSTMENT = "adjustment"
+    BONUS_EXPIRY = "bonus_expiry"
+    BONUS_CLAWBACK = "bonus_clawback"
 
 
 class LedgerAccount(Identified, Base):
@@ -72,7 +86,9 @@ class LedgerPosting(Identified, Base):
     __table_args__ = (
         UniqueConstraint("kind", "reference"),
         CheckConstraint(
-            "kind IN ('topup', 'purchase', 'wallet_credit', 'adjustment')", name="kind"
+            "kind IN ('topup', 'purchase', 'wallet_credit', 'adjustment', 'bonus_expiry',"
+            " 'bonus_clawback')",
+            name="kind",
         ),
     )
 
@@ -107,3 +123,57 @@ class LedgerEntry(Identified, Base):
     def amount(self) -> Money:
         """The signed amount: positive is a credit."""
         return Money(self.amount_satang, self.currency)
+
+
+class WalletLot(Identified, Base):
+    """Money that came into a pot by one posting, and what is left of it.
+
+    What is left of all lots of an account is its balance; a deferred trigger refuses a commit
+    that breaks this, so nothing moves a wallet past its lots. Lots are read and changed only
+    under the lock of their account's row.
+    """
+
+    __tablename__ = "wallet_lots"
+    __table_args__ = (
+        UniqueConstraint("posting_id", "account_id"),
+        CheckConstraint("pot IN ('paid', 'bonus')", name="pot"),
+        CheckConstraint("amount_satang > 0", name="amount"),
+        CheckConstraint("remaining_satang BETWEEN 0 AND amount_satang", name="remaining"),
+        CheckConstraint("expires_at IS NULL OR pot = 'bonus'", name="only_bonus_expires"),
+        Index(
+            "ix_wallet_lots_left",
+            "account_id",
+            "expires_at",
+            "created_at",
+            postgresql_where=text("remaining_satang > 0"),
+        ),
+        Index(
+            "ix_wallet_lots_expiring",
+            "expires_at",
+            postgresql_where=text("remaining_satang > 0 AND expires_at IS NOT NULL"),
+        ),
+    )
+
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("ledger_accounts.id"))
+    pot: Mapped[str] = mapped_column(String(5))
+    posting_id: Mapped[UUID | None] = mapped_column(ForeignKey("ledger_postings.id"))
+    amount_satang: Mapped[int]
+    remaining_satang: Mapped[int]
+    expires_at: Mapped[datetime | None]
+    warned_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class WalletLotUse(Identified, Base):
+    """What one posting took out of one lot: how a refund finds where the money came from."""
+
+    __tablename__ = "wallet_lot_uses"
+    __table_args__ = (
+        UniqueConstraint("posting_id", "lot_id"),
+        CheckConstraint("amount_satang > 0", name="amount"),
+        Index("ix_wallet_lot_uses_lot", "lot_id"),
+    )
+
+    posting_id: Mapped[UUID] = mapped_column(ForeignKey("ledger_postings.id"))
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("wallet_lots.id"))
+    amount_satang: Mapped[int]

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from storefront.errors import Conflict
 from storefront.kit.ids import new_id
 from storefront.kit.money import Money, total_of
+from storefront.ledger.lots import open_lot, use_lots
 from storefront.ledger.models import (
     WALLETS,
     AccountKind,
@@ -21,17 +22,28 @@ from storefront.ledger.models import (
     LedgerEntry,
     LedgerPosting,
     PostingKind,
+    Pot,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
     """One side of a posting: a positive amount is a credit, a negative one a debit. Wallets name
-    their owner, shared accounts none."""
+    their owner, shared accounts none. A credit of bonus may end at `expires_at`; a debit of a
+    wallet may name the one lot it takes, instead of what comes first in the order of spending."""
 
     kind: AccountKind
     amount: Money
     user_id: UUID | None = None
+    expires_at: datetime | None = None
+    lot_id: UUID | None = None
+
+    def __post_init__(self) -> None:
+        is_credit = self.amount > Money(0, self.amount.currency)
+        if self.expires_at and (self.kind is not AccountKind.WALLET_BONUS or not is_credit):
+            raise ValueError("only bonus that is given expires")
+        if self.lot_id and (self.kind not in WALLETS or is_credit):
+            raise ValueError("only what leaves a wallet names its lot")
 
 
 def post_entries(
@@ -48,8 +60,9 @@ def post_entries(
     Booked at `now`, or at the database's time. Idempotent by (kind, reference): returns None, and
     moves nothing, when that cause was booked before; a second caller at the same time waits for
     the first to commit. Wallet rows are locked in the order of their ids, so two postings never
-    wait for each other in a circle. Raises ValueError for legs that do not sum to zero, Conflict
-    `balance_too_low` for a wallet that would fall below zero.
+    wait for each other in a circle. What comes into a wallet makes a lot, what leaves it is taken
+    out of lots (see `lots`). Raises ValueError for legs that do not sum to zero, Conflict
+    `balance_too_low` for a wallet that would fall below zero, or below what has not expired.
     """
     currency = legs[0].amount.currency
     if total_of((leg.amount for leg in legs), currency):
@@ -66,6 +79,7 @@ def post_entries(
     for account_id, leg in by_account:
         if leg.kind in WALLETS:
             _move_balance(session, account_id, leg.amount)
+            _move_lots(session, account_id, posting_id, leg, now)
     session.execute(
         insert(LedgerEntry),
         [
@@ -143,3 +157,27 @@ def _move_balance(session: Session, account_id: UUID, amount: Money) -> None:
     )
     if moved is None:
         raise Conflict("balance_too_low", "the wallet does not hold enough")
+
+
+def _move_lots(
+    session: Session, account_id: UUID, posting_id: UUID, leg: Leg, now: datetime | None
+) -> None:
+    if leg.amount > Money(0, leg.amount.currency):
+        open_lot(
+            session,
+            account_id=account_id,
+            pot=Pot.PAID if leg.kind is AccountKind.WALLET_PAID else Pot.BONUS,
+            posting_id=posting_id,
+            amount=leg.amount,
+            expires_at=leg.expires_at,
+            now=now,
+        )
+        return
+    use_lots(
+        session,
+        account_id=account_id,
+        posting_id=posting_id,
+        amount=-leg.amount,
+        lot_id=leg.lot_id,
+        now=now,
+    )

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from storefront.accounts.rules import safe_next_path
 from storefront.i18n import current_locale
 from storefront.kit.money import Money
-from storefront.language import money_text
+from storefront.language import datetime_text, money_text
 from storefront.notifications.queries import NoticeRow
 
 ACCOUNT_PATH: Final = "/account"
@@ -22,6 +22,8 @@ _ICONS: Final = {
     "order_completed": "package",
     "topup_completed": "wallet",
     "payment_credited": "undo-2",
+    "bonus_expires": "clock",
+    "wallet_adjusted": "wallet",
     "back_in_stock": "bell",
     "flash_sale_began": "zap",
     "flash_sale_ended": "zap",
@@ -62,6 +64,25 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
             )
         case "topup_completed":
             sentence = _("%(amount)s was added to your wallet.", amount=_amount(context))
+            if context.get("bonus_satang"):
+                sentence = _(
+                    "%(amount)s and a bonus of %(bonus)s were added to your wallet.",
+                    amount=_amount(context),
+                    bonus=_amount(context, "bonus_satang"),
+                )
+        case "bonus_expires":
+            sentence = _(
+                "%(amount)s of bonus in your wallet can be spent until %(time)s.",
+                amount=_amount(context),
+                time=_time(context, "expires_at"),
+            )
+        case "wallet_adjusted":
+            satang = context.get("amount_satang")
+            sentence = (
+                _("The shop took %(amount)s out of your wallet.", amount=_size(context))
+                if type(satang) is int and satang < 0
+                else _("The shop put %(amount)s into your wallet.", amount=_size(context))
+            )
         case "payment_credited":
             sentence = _(
                 "Your payment for order %(reference)s came when it was closed or paid already, so"
@@ -93,6 +114,20 @@ def _named(context: Mapping[str, Any]) -> str:
     return " · ".join(str(name) for name in names if name)
 
 
-def _amount(context: Mapping[str, Any]) -> str:
-    satang = context.get("amount_satang")
+def _amount(context: Mapping[str, Any], name: str = "amount_satang") -> str:
+    satang = context.get(name)
     return money_text(Money(satang)) if type(satang) is int else ""
+
+
+def _size(context: Mapping[str, Any]) -> str:
+    """The amount without its sign."""
+    satang = context.get("amount_satang")
+    return money_text(Money(abs(satang))) if type(satang) is int else ""
+
+
+def _time(context: Mapping[str, Any], name: str) -> str:
+    try:
+        moment = datetime.fromisoformat(str(context.get(name)))
+    except ValueError:
+        return ""
+    return datetime_text(moment, current_locale())

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import StringField
 from wtforms.validators import Regexp, ValidationError
 
-from storefront.kit.ids import new_token
+from storefront.kit.ids import new_token, parse_id
 from storefront.kit.money import MINOR_UNITS, Money, baht
-from storefront.wallet.service import LARGEST_TOP_UP, LEAST_TOP_UP
+from storefront.language import money_text
+from storefront.wallet.models import TopUpPackage
+from storefront.wallet.rules import Limits
 
-PACKAGES: Final = (baht(100), baht(300), baht(500), baht(1000))
+# Offered where staff made no packages.
+QUICK_AMOUNTS: Final = (baht(100), baht(300), baht(500), baht(1000))
 
 _AMOUNT = re.compile(r"(?P<baht>[0-9]{1,9})(?:\.(?P<satang>[0-9]{1,2}))?")
 _GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What somebody wants to put in: a free amount, or a package."""
+
+    amount: Money
+    package_id: UUID | None = None
+
+
 class TopUpForm(FlaskForm):  # type: ignore[misc]
-    """A package, or an amount of one's own, which wins over the package when both are sent."""
+    """A package, or an amount of one's own, which wins over the package when both are sent. What
+    is on offer is set before it is validated."""
 
     package = StringField()
     amount = StringField()
@@ -35,31 +50,62 @@ class TopUpForm(FlaskForm):  # type: ignore[misc]
             )
         ]
     )
+    limits: Limits = Limits()
+    offered: Sequence[TopUpPackage] = ()
 
     def validate_amount(self, field: StringField) -> None:
         """Say what is wrong with the amount, at the amount."""
-        chosen = self.chosen_amount()
-        if chosen is None and not self._text():
+        if not self._amount_text() and not self._package_text():
             raise ValidationError(_("Choose an amount, or write one."))
+        chosen = self.chosen()
+        if chosen is None and self._names_package():
+            raise ValidationError(_("This offer has just changed. Please look at it again."))
         if chosen is None:
             raise ValidationError(_("Write the amount in baht, like 250 or 250.50."))
-        if not _is_allowed(chosen):
-            raise ValidationError(_("Choose an amount between ฿20 and ฿50,000."))
+        if chosen.package_id is None and not self.limits.allow(chosen.amount):
+            raise ValidationError(
+                _(
+                    "Choose an amount between %(least)s and %(largest)s.",
+                    least=money_text(self.limits.least),
+                    largest=money_text(self.limits.largest),
+                )
+            )
 
-    def chosen_amount(self) -> Money | None:
-        """What to put into the wallet; None when it cannot be read."""
-        return parse_baht(self._text())
+    def chosen(self) -> Choice | None:
+        """What to put into the wallet; None when it cannot be read, or is not offered like that
+        any more."""
+        if not self._amount_text() and self._names_package():
+            for package in self.offered:
+                if package_value(package) == self._package_text():
+                    return Choice(package.amount, package.id)
+            return None
+        amount = parse_baht(self._amount_text() or self._package_text())
+        return None if amount is None else Choice(amount)
 
-    def packages(self) -> list[tuple[str, Money]]:
-        """What to choose from: the packages, after an amount of one's own that was chosen."""
-        amounts = list(PACKAGES)
-        own = parse_baht(self.package.data or "")
-        if own is not None and own not in amounts and _is_allowed(own):
+    def quick_amounts(self) -> list[tuple[str, Money]]:
+        """Amounts to choose from: one that was suggested or chosen before, and where there are no
+        packages the usual ones."""
+        usual = () if self.offered else QUICK_AMOUNTS
+        amounts = [amount for amount in usual if self.limits.allow(amount)]
+        own = parse_baht(self._package_text())
+        if own is not None and own not in amounts and self.limits.allow(own):
             amounts.insert(0, own)
         return [(baht_text(amount), amount) for amount in amounts]
 
-    def _text(self) -> str:
-        return (self.amount.data or "").strip() or (self.package.data or "").strip()
+    def _names_package(self) -> bool:
+        return parse_id(self._package_text().partition(":")[0]) is not None
+
+    def _amount_text(self) -> str:
+        return (self.amount.data or "").strip()
+
+    def _package_text(self) -> str:
+        return (self.package.data or "").strip()[:60]
+
+
+def package_value(package: TopUpPackage) -> str:
+    """How a package stands in the form: with its revision, so that nobody pays for an offer that
+    was changed while they looked at it."""
+    return f"{package.id}:{package.revision}"
 
 
 def parse_baht(text: str) -> Money | None:
@@ -86,7 +132,3 @@ def baht_text(amount: Money) -> str:
 def new_form_key() -> str:
     """The idempotency key of one rendering: sending that rendering twice asks once."""
     return new_token()
-
-
-def _is_allowed(amount: Money) -> bool:
-    return LEAST_TOP_UP <= amount <= LARGEST_TOP_UP

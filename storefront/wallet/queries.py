@@ -1,4 +1,5 @@
-"""Reads about a wallet. The balance is the ledger's; nothing here adds money up in Python."""
+"""Reads about a wallet: what it can pay and what its pots hold. The balance is the ledger's;
+nothing here adds money up in Python. For what happened, see `history`."""
 
 from __future__ import annotations
 
@@ -8,32 +9,27 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Subquery, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from storefront.kit.ids import parse_id
 from storefront.kit.money import THB, Money
-from storefront.kit.pages import Page, decode_cursor, encode_cursor
-from storefront.ledger.models import (
-    WALLETS,
-    AccountKind,
-    LedgerAccount,
-    LedgerEntry,
-    LedgerPosting,
-    PostingKind,
-)
+from storefront.ledger.lots import SPENDING_ORDER, is_expired, is_spendable
+from storefront.ledger.models import WALLETS, AccountKind, LedgerAccount, Pot, WalletLot
 from storefront.wallet.models import TopUp, TopUpState
 
-PAGE_SIZE: Final = 20
 SHOWN_TOP_UPS: Final = 5
+SHOWN_LOTS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Pots:
-    """What a wallet holds: money that was paid in, and money the shop gave."""
+    """What a wallet can pay: money that was paid in, and money the shop gave. `expired` is bonus
+    whose time is over and that the ledger holds until the next run of the expiry job: it is in no
+    other figure, and nobody can spend it."""
 
     paid: Money
     bonus: Money
+    expired: Money = Money(0)
 
     @property
     def total(self) -> Money:
@@ -42,77 +38,77 @@ class Pots:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryRow:
-    """One movement over both pots, with the balance it left. `subject_id` is the order or the
-    top-up it belongs to."""
+class LotRow:
+    """One lot with something left."""
 
-    posting_id: UUID
-    posted_at: datetime
-    kind: PostingKind
+    id: UUID
+    pot: Pot
     amount: Money
-    balance_after: Money
-    subject_id: UUID | None
+    remaining: Money
+    created_at: datetime
+    expires_at: datetime | None
 
 
-def find_balance(session: Session, user_id: UUID) -> Money:
-    """What this person's wallet can pay; zero before the first top-up."""
-    return find_pots(session, user_id).total
+def find_balance(session: Session, user_id: UUID, *, now: datetime | None = None) -> Money:
+    """What this person's wallet can pay at `now`, or at the database's time; zero before the
+    first top-up."""
+    return find_pots(session, user_id, now=now).total
 
 
-def find_pots(session: Session, user_id: UUID) -> Pots:
-    """Both pots of the wallet, in one query."""
+def find_pots(session: Session, user_id: UUID, *, now: datetime | None = None) -> Pots:
+    """Both pots of the wallet at `now`, or at the database's time, in one query.
+
+    What can be paid is the ledger's balance less what has expired: the same figure on which
+    `service.pay_from_wallet` decides.
+    """
+    expired = (
+        select(func.coalesce(func.sum(WalletLot.remaining_satang), 0))
+        .where(WalletLot.account_id == LedgerAccount.id, is_expired(now))
+        .scalar_subquery()
+    )
     rows = session.execute(
-        select(LedgerAccount.kind, LedgerAccount.balance_satang).where(
+        select(LedgerAccount.kind, LedgerAccount.balance_satang, expired.label("expired")).where(
             LedgerAccount.user_id == user_id,
             LedgerAccount.kind.in_(WALLETS),
             LedgerAccount.currency == THB,
         )
     )
-    held = {row.kind: row.balance_satang or 0 for row in rows}
-    return Pots(
-        paid=Money(held.get(AccountKind.WALLET_PAID, 0)),
-        bonus=Money(held.get(AccountKind.WALLET_BONUS, 0)),
-    )
+    held = {row.kind: (row.balance_satang or 0, int(row.expired)) for row in rows}
+    paid, _ = held.get(AccountKind.WALLET_PAID, (0, 0))
+    bonus, expired_bonus = held.get(AccountKind.WALLET_BONUS, (0, 0))
+    return Pots(paid=Money(paid), bonus=Money(bonus - expired_bonus), expired=Money(expired_bonus))
 
 
-def list_history(
-    session: Session, user_id: UUID, *, cursor: str | None = None, limit: int = PAGE_SIZE
-) -> Page[HistoryRow]:
-    """Movements of the wallet, newest first.
-
-    One query, so that amounts and running balance cannot disagree when something is posted
-    meanwhile. The sum runs over this person's own entries only, by their index.
-    """
-    movements = _movements(user_id)
-    query = (
+def list_lots(
+    session: Session, user_id: UUID, *, now: datetime | None = None, limit: int = SHOWN_LOTS
+) -> Sequence[LotRow]:
+    """What can be spent, in the order in which it will be: bonus first, the soonest to expire
+    first, then paid money, the oldest first."""
+    rows = session.execute(
         select(
-            movements,
-            LedgerPosting.posted_at,
-            LedgerPosting.kind,
-            LedgerPosting.subject_id,
+            WalletLot.id,
+            WalletLot.pot,
+            WalletLot.amount_satang,
+            WalletLot.remaining_satang,
+            WalletLot.created_at,
+            WalletLot.expires_at,
         )
-        .join(LedgerPosting, LedgerPosting.id == movements.c.posting_id)
-        .order_by(movements.c.posting_id.desc())
-        .limit(limit + 1)
+        .join(LedgerAccount, LedgerAccount.id == WalletLot.account_id)
+        .where(LedgerAccount.user_id == user_id, LedgerAccount.currency == THB, is_spendable(now))
+        .order_by((WalletLot.pot == Pot.PAID), *SPENDING_ORDER)
+        .limit(limit)
     )
-    before = decode_cursor(cursor, str)
-    last_seen = parse_id(str(before[0])) if before else None
-    if last_seen is not None:
-        query = query.where(movements.c.posting_id < last_seen)
-    rows = session.execute(query).all()
-    items = tuple(
-        HistoryRow(
-            posting_id=row.posting_id,
-            posted_at=row.posted_at,
-            kind=PostingKind(row.kind),
-            amount=Money(int(row.amount)),
-            balance_after=Money(int(row.balance_after)),
-            subject_id=row.subject_id,
+    return [
+        LotRow(
+            id=row.id,
+            pot=Pot(row.pot),
+            amount=Money(row.amount_satang),
+            remaining=Money(row.remaining_satang),
+            created_at=row.created_at,
+            expires_at=row.expires_at,
         )
-        for row in rows[:limit]
-    )
-    following = encode_cursor(str(items[-1].posting_id)) if len(rows) > limit else None
-    return Page(items, following)
+        for row in rows
+    ]
 
 
 def list_topups(session: Session, user_id: UUID, *, limit: int = SHOWN_TOP_UPS) -> Sequence[TopUp]:
@@ -123,24 +119,3 @@ def list_topups(session: Session, user_id: UUID, *, limit: int = SHOWN_TOP_UPS) 
         .order_by(TopUp.id.desc())
         .limit(limit)
     ).all()
-
-
-def _movements(user_id: UUID) -> Subquery:
-    """One row per posting that touched the wallet, with the balance after it."""
-    return (
-        select(
-            LedgerEntry.posting_id.label("posting_id"),
-            func.sum(LedgerEntry.amount_satang).label("amount"),
-            func.sum(func.sum(LedgerEntry.amount_satang))
-            .over(order_by=LedgerEntry.posting_id)
-            .label("balance_after"),
-        )
-        .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
-        .where(
-            LedgerAccount.user_id == user_id,
-            LedgerAccount.kind.in_(WALLETS),
-            LedgerAccount.currency == THB,
-        )
-        .group_by(LedgerEntry.posting_id)
-        .subquery()
-    )

@@ -2,45 +2,55 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from storefront.errors import Invalid, NotFound
 from storefront.kit.ids import new_id
-from storefront.kit.money import Money, baht
-from storefront.ledger.models import AccountKind, LedgerAccount, PostingKind
+from storefront.kit.money import Money
+from storefront.ledger.lots import is_spendable
+from storefront.ledger.models import AccountKind, LedgerAccount, PostingKind, Pot, WalletLot
 from storefront.ledger.service import Leg, post_entries
 from storefront.notifications.service import notify, queue_mail
 from storefront.wallet.models import TopUp, TopUpState
+from storefront.wallet.offers import find_bonus
 from storefront.wallet.rules import split_spending
 
-LEAST_TOP_UP = baht(20)
-LARGEST_TOP_UP = baht(50_000)
 
+def request_topup(
+    session: Session,
+    *,
+    user_id: UUID,
+    amount: Money,
+    idempotency_key: str,
+    package_id: UUID | None = None,
+) -> TopUp:
+    """Write down a wished top-up, with the bonus it will give whatever becomes of the offer.
+    Idempotent by key: the earlier one comes back.
 
-def request_topup(session: Session, *, user_id: UUID, amount: Money, idempotency_key: str) -> TopUp:
-    """Write down a wished top-up. Idempotent by key: the earlier one comes back.
-
-    Raises Invalid `amount_out_of_range`, or `key_reused` for another amount under the same key.
+    Raises Invalid `amount_out_of_range`, or `key_reused` for another amount or package under the
+    same key, Conflict `package_changed` for a package that is not offered like that.
     """
-    if not LEAST_TOP_UP <= amount <= LARGEST_TOP_UP:
-        raise Invalid("amount_out_of_range")
     known = session.scalar(
         select(TopUp).where(TopUp.user_id == user_id, TopUp.idempotency_key == idempotency_key)
     )
     if known is not None:
-        if known.amount != amount:
+        if known.amount != amount or package_id not in (None, known.package_id):
             raise Invalid("key_reused")
         return known
+    bonus = find_bonus(session, amount, package_id=package_id)
     topup = TopUp(
         id=new_id(),
         user_id=user_id,
         idempotency_key=idempotency_key,
         amount_satang=amount.satang,
         currency=amount.currency,
+        package_id=package_id,
+        bonus_satang=bonus.amount.satang,
+        bonus_days=bonus.days,
         state=TopUpState.PENDING,
     )
     session.add(topup)
@@ -59,9 +69,14 @@ def get_topup(session: Session, topup_id: UUID, *, user_id: UUID) -> TopUp:
 def credit_topup(
     session: Session, topup_id: UUID, *, gateway_payment_id: str, now: datetime
 ) -> None:
-    """Credit a paid top-up to the paid pot and tell the owner. Locks the top-up row; idempotent
-    by the gateway's payment id (L5)."""
+    """Credit a paid top-up and its bonus in one posting, and tell the owner. Locks the top-up
+    row; idempotent by the gateway's payment id (L5), so the bonus too is given once per payment
+    (L6). The days of the bonus count from `now`."""
     topup = session.scalars(select(TopUp).where(TopUp.id == topup_id).with_for_update()).one()
+    # A second payment for the same top-up brings its money, but no second bonus.
+    bonus = topup.bonus if topup.state != TopUpState.COMPLETED else Money(0, topup.currency)
+    ends = topup.bonus_days is not None and bool(bonus)
+    expires_at = now + timedelta(days=topup.bonus_days or 0) if ends else None
     posted = post_entries(
         session,
         kind=PostingKind.TOPUP,
@@ -70,6 +85,8 @@ def credit_topup(
         legs=[
             Leg(AccountKind.GATEWAY, -topup.amount),
             Leg(AccountKind.WALLET_PAID, topup.amount, topup.user_id),
+            Leg(AccountKind.BONUS_EXPENSE, -bonus),
+            Leg(AccountKind.WALLET_BONUS, bonus, topup.user_id, expires_at=expires_at),
         ],
         now=now,
     )
@@ -82,7 +99,7 @@ def credit_topup(
         topup.user_id,
         type="order",
         event="topup_completed",
-        context={"amount_satang": topup.amount_satang},
+        context={"amount_satang": topup.amount_satang, "bonus_satang": bonus.satang},
         path="/account/wallet",
         dedupe_key=f"topup_completed:{topup.id}",
         now=now,
@@ -145,19 +162,15 @@ def pay_from_wallet(
     now: datetime | None = None,
 ) -> None:
     """Book a purchase out of the wallet, bonus first. Locks the wallet's accounts; idempotent by
-    order. Raises Conflict `balance_too_low`, and the transaction must be given up then."""
-    pots: dict[str, int | None] = dict(
-        session.execute(
-            select(LedgerAccount.kind, LedgerAccount.balance_satang)
-            .where(
-                LedgerAccount.user_id == user_id,
-                LedgerAccount.currency == amount.currency,
-            )
-            .order_by(LedgerAccount.id)
-            .with_for_update()
-        ).all()
-    )
-    bonus_balance = Money(pots.get(AccountKind.WALLET_BONUS) or 0, amount.currency)
+    order. What has expired at `now`, or at the database's time, is not spent, booked out or not.
+    Raises Conflict `balance_too_low`, and the transaction must be given up then."""
+    session.execute(
+        select(LedgerAccount.id)
+        .where(LedgerAccount.user_id == user_id, LedgerAccount.currency == amount.currency)
+        .order_by(LedgerAccount.id)
+        .with_for_update()
+    ).all()
+    bonus_balance = _spendable_bonus(session, user_id, currency=amount.currency, now=now)
     spending = split_spending(amount, bonus_balance=bonus_balance)
     post_entries(
         session,
@@ -171,3 +184,20 @@ def pay_from_wallet(
         ],
         now=now,
     )
+
+
+def _spendable_bonus(
+    session: Session, user_id: UUID, *, currency: str, now: datetime | None
+) -> Money:
+    # Read after the lock was taken: nobody moves these lots until the purchase is booked.
+    left = session.scalar(
+        select(func.sum(WalletLot.remaining_satang))
+        .join(LedgerAccount, LedgerAccount.id == WalletLot.account_id)
+        .where(
+            LedgerAccount.user_id == user_id,
+            LedgerAccount.currency == currency,
+            WalletLot.pot == Pot.BONUS,
+            is_spendable(now),
+        )
+    )
+    return Money(int(left or 0), currency)

@@ -20,7 +20,10 @@ from storefront.kit.ids import new_id
 from storefront.kit.money import Money
 from storefront.ledger.models import AccountKind, PostingKind
 from storefront.ledger.service import Leg, post_entries
+from storefront.payments.models import Payment, PaymentPurpose, PaymentState
 from storefront.promos.models import PromoCode, PromoScope
+from storefront.wallet.models import TopUp, TopUpState
+from storefront.wallet.service import credit_topup
 
 _serial = itertools.count(1)
 
@@ -232,6 +235,64 @@ class Factory:
                     Leg(AccountKind.WALLET_PAID, amount, user.id),
                 ],
             )
+
+    def bonus(self, user: User, amount: Money, *, expires_at: datetime | None = None) -> None:
+        """Give bonus the way staff would."""
+        with self._database.transaction() as session:
+            post_entries(
+                session,
+                kind=PostingKind.ADJUSTMENT,
+                reference=f"test:{next(_serial)}:{user.id}",
+                legs=[
+                    Leg(AccountKind.BONUS_EXPENSE, -amount),
+                    Leg(AccountKind.WALLET_BONUS, amount, user.id, expires_at=expires_at),
+                ],
+            )
+
+    def topup(
+        self,
+        user: User,
+        amount: Money,
+        *,
+        bonus: Money = Money(0),
+        days: int | None = None,
+        now: datetime | None = None,
+    ) -> TopUp:
+        """A top-up that was paid at the gateway and credited."""
+        now = now or datetime.now(UTC)
+        topup = self._save(
+            TopUp(
+                id=new_id(),
+                user_id=user.id,
+                idempotency_key=str(new_id()),
+                state=TopUpState.PENDING,
+                amount_satang=amount.satang,
+                currency=amount.currency,
+                bonus_satang=bonus.satang,
+                bonus_days=days,
+            )
+        )
+        payment = self._save(
+            Payment(
+                id=new_id(),
+                purpose=PaymentPurpose.TOPUP,
+                subject_id=topup.id,
+                user_id=user.id,
+                state=PaymentState.SUCCEEDED,
+                amount_satang=amount.satang,
+                currency=amount.currency,
+                label="wallet",
+                locale="en",
+                gateway_payment_id=f"pi_{topup.id.hex}",
+                expires_at=now,
+                paid_at=now,
+            )
+        )
+        with self._database.transaction() as session:
+            credit_topup(
+                session, topup.id, gateway_payment_id=payment.gateway_payment_id or "", now=now
+            )
+        return topup
 
     def _save(self, row: Any) -> Any:
         with self._database.transaction() as session:

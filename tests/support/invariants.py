@@ -15,6 +15,56 @@ INVARIANTS = {
         SELECT a.id FROM ledger_accounts a LEFT JOIN ledger_entries e ON e.account_id = a.id
         WHERE a.user_id IS NOT NULL
         GROUP BY a.id HAVING a.balance_satang <> coalesce(sum(e.amount_satang), 0)""",
+    "L3 what is left of its lots is a wallet's balance": """
+        SELECT a.id FROM ledger_accounts a LEFT JOIN wallet_lots l ON l.account_id = a.id
+        WHERE a.user_id IS NOT NULL
+        GROUP BY a.id HAVING a.balance_satang <> coalesce(sum(l.remaining_satang), 0)""",
+    "L3 what is left of a lot is what came less what was used": """
+        SELECT l.id FROM wallet_lots l LEFT JOIN wallet_lot_uses u ON u.lot_id = l.id
+        GROUP BY l.id
+        HAVING l.remaining_satang <> l.amount_satang - coalesce(sum(u.amount_satang), 0)""",
+    "L3 every credit of a wallet is one lot of its pot": """
+        SELECT e.id FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id
+        LEFT JOIN wallet_lots l ON l.posting_id = e.posting_id AND l.account_id = e.account_id
+        WHERE a.user_id IS NOT NULL AND e.amount_satang > 0
+            AND (l.amount_satang IS DISTINCT FROM e.amount_satang
+                OR a.kind <> 'wallet_' || l.pot)""",
+    "L3 every debit of a wallet is uses of its lots": """
+        SELECT e.id FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id
+        LEFT JOIN (wallet_lot_uses u JOIN wallet_lots l ON l.id = u.lot_id)
+            ON u.posting_id = e.posting_id AND l.account_id = e.account_id
+        WHERE a.user_id IS NOT NULL AND e.amount_satang < 0
+        GROUP BY e.id HAVING coalesce(sum(u.amount_satang), 0) <> -e.amount_satang""",
+    "L3 nothing is used but by a debit": """
+        SELECT u.id FROM wallet_lot_uses u JOIN wallet_lots l ON l.id = u.lot_id
+        LEFT JOIN ledger_entries e
+            ON e.posting_id = u.posting_id AND e.account_id = l.account_id AND e.amount_satang < 0
+        WHERE e.id IS NULL""",
+    "bonus is not spent after its time": """
+        SELECT u.id FROM wallet_lot_uses u JOIN wallet_lots l ON l.id = u.lot_id
+        JOIN ledger_postings p ON p.id = u.posting_id
+        WHERE p.posted_at >= l.expires_at AND p.kind NOT IN ('bonus_expiry', 'bonus_clawback')""",
+    "L6 a top-up gives the bonus it promised, once": """
+        SELECT t.id FROM topups t
+        LEFT JOIN ledger_postings p ON p.subject_id = t.id AND p.kind = 'topup'
+        LEFT JOIN wallet_lots l ON l.posting_id = p.id AND l.pot = 'bonus'
+        GROUP BY t.id HAVING coalesce(sum(l.amount_satang), 0)
+            <> CASE t.state WHEN 'completed' THEN t.bonus_satang ELSE 0 END""",
+    "L6 no more bonus is taken back than was given, nor for more than was paid": """
+        SELECT t.id FROM topups t JOIN bonus_clawbacks c ON c.topup_id = t.id
+        GROUP BY t.id HAVING sum(c.taken_satang + c.shortfall_satang) > t.bonus_satang
+            OR sum(c.refunded_satang) > t.amount_satang""",
+    "L6 a clawback is booked as it is written": """
+        SELECT c.id FROM bonus_clawbacks c
+        LEFT JOIN wallet_lot_uses u ON u.posting_id = c.posting_id
+        GROUP BY c.id HAVING c.taken_satang <> coalesce(sum(u.amount_satang), 0)""",
+    "A2 an adjustment by staff is booked as it is written, with an audit entry": """
+        SELECT w.id FROM wallet_adjustments w
+        LEFT JOIN ledger_entries e ON e.posting_id = w.posting_id
+            AND e.account_id IN (SELECT id FROM ledger_accounts WHERE user_id = w.user_id)
+        WHERE e.amount_satang IS DISTINCT FROM w.amount_satang OR NOT EXISTS (
+            SELECT 1 FROM audit_entries a WHERE a.action = 'adjust_wallet'
+                AND a.subject_id = w.user_id::text AND a.actor_id = w.actor_id)""",
     "L4 no wallet below zero": "SELECT id FROM ledger_accounts WHERE balance_satang < 0",
     "R1 a captured payment is booked exactly once": """
         SELECT p.id FROM payments p

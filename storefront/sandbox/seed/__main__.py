@@ -23,6 +23,7 @@ from storefront.sandbox.seed.catalog import seed_catalog
 from storefront.sandbox.seed.people import seed_people
 from storefront.sandbox.seed.promos import seed_promos
 from storefront.sandbox.seed.sales import seed_sales
+from storefront.sandbox.seed.topups import seed_topups
 
 
 def main() -> None:
@@ -42,6 +43,7 @@ def main() -> None:
     seed_people(shop, now=now)
     seed_sales(shop, now=now)
     seed_promos(shop, now=now)
+    seed_topups(shop, now=now)
     if arguments.write_summary:
         arguments.write_summary.write_text(json.dumps(summarise(shop), indent=2))
 

@@ -8,8 +8,9 @@ from storefront.kit.money import Money, baht
 from storefront.kit.pages import encode_cursor
 from storefront.ledger.models import AccountKind, PostingKind
 from storefront.ledger.service import Leg, post_entries
+from storefront.wallet.history import list_history
 from storefront.wallet.models import TopUp, TopUpState
-from storefront.wallet.queries import find_balance, find_pots, list_history, list_topups
+from storefront.wallet.queries import find_balance, find_pots, list_topups
 from tests.support.factories import Factory
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import requests
@@ -11,10 +12,18 @@ from sqlalchemy import event, func, select
 from werkzeug.test import TestResponse
 
 from storefront.accounts.models import User
+from storefront.bootstrap import Shop
+from storefront.checkout import flow
 from storefront.db import Database
 from storefront.kit.money import baht
+from storefront.ledger.models import Pot
+from storefront.mails import compose_mail
+from storefront.orders.models import PaymentMethod
 from storefront.sandbox.world.running import RunningSandbox
-from storefront.wallet.models import TopUp
+from storefront.wallet.adjustments import AdjustmentDraft, adjust_wallet
+from storefront.wallet.bonus import warn_of_expiry
+from storefront.wallet.forms import package_value
+from storefront.wallet.models import TopUp, TopUpPackage
 from tests.support.browser import submit, text_of_page
 from tests.support.factories import Factory
 
@@ -53,6 +62,74 @@ def test_a_paid_top_up_is_in_the_wallet_when_the_buyer_comes_back(
     page = owner.get("/en/account/wallet")
     assert "Top-up" in text_of_page(page)
     assert "+฿300" in text_of_page(page)
+
+
+def test_a_package_is_paid_and_its_bonus_is_spent_before_what_was_paid(
+    owner: FlaskClient, user: User, make: Factory, shop: Shop
+) -> None:
+    with shop.database.transaction() as session:
+        package = TopUpPackage(
+            name_th="ยอดนิยม",
+            name_en="Popular",
+            amount_satang=50_000,
+            bonus_satang=5_000,
+            bonus_days=90,
+        )
+        session.add(package)
+        session.flush()
+        value = package_value(package)
+    pay_url = _top_up(owner, package=value).location
+    assert "฿500" in requests.get(pay_url, timeout=5).text
+    page = owner.get(_pay(pay_url, "pay"))
+    assert "฿550 is in your wallet" in text_of_page(page)
+    assert "฿500 paid and a bonus of ฿50" in text_of_page(page)
+    notices = text_of_page(owner.get("/en/account/notifications"))
+    assert "฿500 and a bonus of ฿50 were added to your wallet." in notices
+
+    product = make.product(price=baht(60))
+    make.cart(user, (product, 1))
+    flow.place_order(
+        shop,
+        user_id=user.id,
+        method=PaymentMethod.BALANCE,
+        expected_total=baht(60),
+        idempotency_key="a-purchase-with-bonus",
+        locale="en",
+    )
+    page = owner.get("/en/account/wallet")
+    assert "฿50 of it bonus" in text_of_page(page)
+    assert "Topped up ฿490" in text_of_page(page)
+
+
+def test_the_mail_of_a_top_up_names_its_bonus(shop: Shop, make: Factory, user: User) -> None:
+    topup = make.topup(user, baht(500), bonus=baht(50))
+    with shop.database.reading() as session:
+        mail = compose_mail(session, shop.settings, event="topup_completed", subject_id=topup.id)
+    assert mail is not None
+    assert "฿500 and a bonus of ฿50 were added to your wallet." in mail.text
+    assert "฿550" in mail.html
+
+
+def test_owners_read_that_bonus_ends_and_that_staff_changed_the_wallet(
+    owner: FlaskClient, user: User, make: Factory, shop: Shop
+) -> None:
+    now = shop.clock()
+    make.topup(user, baht(100), bonus=baht(10), days=2, now=now - timedelta(days=1, hours=1))
+    with shop.database.transaction() as session:
+        assert warn_of_expiry(session, now=now) == 1
+        for amount, key in ((baht(5), "x" * 16), (-baht(3), "y" * 16)):
+            adjust_wallet(
+                session,
+                user.id,
+                AdjustmentDraft(pot=Pot.PAID, amount=amount, reason="Because"),
+                actor_id=user.id,
+                idempotency_key=key,
+                now=now,
+            )
+    read = text_of_page(owner.get("/en/account/notifications"))
+    assert "฿10 of bonus in your wallet can be spent until" in read
+    assert "The shop put ฿5 into your wallet." in read
+    assert "The shop took ฿3 out of your wallet." in read
 
 
 def test_an_amount_of_ones_own_wins_over_the_package(owner: FlaskClient) -> None:
