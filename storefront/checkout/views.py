@@ -25,8 +25,8 @@ from storefront.orders.models import ORDER_MACHINE, Order, OrderAction, OrderSta
 from storefront.orders.queries import get_order
 from storefront.orders.service import find_order_by_key
 from storefront.payments.models import Payment, PaymentPurpose
-from storefront.payments.pictures import draw_png, draw_svg
 from storefront.payments.service import find_live_payment
+from storefront.payments.views import code_picture
 from storefront.wallet.queries import find_balance
 from storefront.web import limiter, member, read, shop, visitor
 
@@ -122,11 +122,7 @@ def promptpay_code(order_id: str, kind: str) -> Response:
     payment = _shown_code(_get_own(order_id))
     if payment is None or payment.qr_payload is None:
         raise NotFound("page")
-    drawn = draw_svg(payment.qr_payload) if kind == "svg" else draw_png(payment.qr_payload)
-    response = make_response(drawn)
-    response.content_type = "image/svg+xml" if kind == "svg" else "image/png"
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
+    return code_picture(payment.qr_payload, kind)
 
 
 def _shown_code(order: Order) -> Payment | None:

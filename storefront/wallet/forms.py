@@ -16,6 +16,7 @@ from wtforms.validators import Regexp, ValidationError
 from storefront.kit.ids import new_token, parse_id
 from storefront.kit.money import MINOR_UNITS, Money, baht
 from storefront.language import money_text
+from storefront.providers.payments import PayBy
 from storefront.wallet.models import TopUpPackage
 from storefront.wallet.rules import Limits
 
@@ -41,6 +42,7 @@ class TopUpForm(FlaskForm):  # type: ignore[misc]
 
     package = StringField()
     amount = StringField()
+    pay_by = StringField()
     idempotency_key = StringField(
         validators=[
             Regexp(
@@ -81,6 +83,11 @@ class TopUpForm(FlaskForm):  # type: ignore[misc]
             return None
         amount = parse_baht(self._amount_text() or self._package_text())
         return None if amount is None else Choice(amount)
+
+    def chosen_way(self) -> PayBy:
+        """How to pay; by card where the form does not say."""
+        chosen = self.pay_by.data or ""
+        return PayBy(chosen) if chosen in list(PayBy) else PayBy.CARD
 
     def quick_amounts(self) -> list[tuple[str, Money]]:
         """Amounts to choose from: one that was suggested or chosen before, and where there are no

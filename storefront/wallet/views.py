@@ -22,6 +22,9 @@ from storefront.kit.money import Money
 from storefront.ledger.models import PostingKind, Pot
 from storefront.messages import message_for
 from storefront.orders.queries import find_references
+from storefront.payments.models import Payment, PaymentPurpose
+from storefront.payments.service import find_live_payment
+from storefront.payments.views import code_picture
 from storefront.wallet import queries
 from storefront.wallet.forms import (
     TopUpForm,
@@ -94,6 +97,7 @@ def top_up() -> Response:
             package_id=choice.package_id,
             idempotency_key=form.idempotency_key.data or "",
             locale=current_locale(),
+            pay_by=form.chosen_way(),
         )
     except DomainError as error:
         if error.kind is not Kind.UNAVAILABLE:
@@ -133,8 +137,27 @@ def returned(topup_id: str) -> Response:
         topup=topup,
         amount_text=baht_text(topup.amount),
         is_gateway_away=is_gateway_away,
+        code=_shown_code(topup),
         balance=queries.find_balance(read(), visitor().id, now=shop().clock()),
     )
+
+
+@bp.get("/account/wallet/topups/<topup_id>/promptpay.<any(svg, png):kind>")
+@member
+def promptpay_code(topup_id: str, kind: str) -> Response:
+    """The PromptPay code of a top-up that waits for its payment. Not found once it does not."""
+    payment = _shown_code(_get_own(topup_id))
+    if payment is None or payment.qr_payload is None:
+        raise NotFound("page")
+    return code_picture(payment.qr_payload, kind)
+
+
+def _shown_code(topup: TopUp) -> Payment | None:
+    """The payment whose code is to be scanned, while there is one."""
+    if topup.state != TopUpState.PENDING:
+        return None
+    payment = find_live_payment(read(), purpose=PaymentPurpose.TOPUP, subject_id=topup.id)
+    return payment if payment and payment.qr_payload else None
 
 
 def _offers() -> Offers:

@@ -60,7 +60,7 @@ def test_a_package_is_offered_and_what_it_gives_is_frozen_when_it_is_chosen(
     assert "Pay ฿500 get ฿550 ฿50 bonus, good for 90 days" in text_of_page(page)
     value = re.search(r'name="package" value="([^"]+)"', page.text)
     assert value is not None
-    assert submit(shopper, page, "/topups", package=value[1]).status_code == 303
+    assert submit(shopper, page, "/topups", pay_by="card", package=value[1]).status_code == 303
 
     edit = staff.get(f"{LIST}/{value[1].partition(':')[0]}")
     edit_address = edit.request.path.rpartition("/")[2]
@@ -69,14 +69,16 @@ def test_a_package_is_offered_and_what_it_gives_is_frozen_when_it_is_chosen(
     asked = topups(database)
     assert [(t.amount, t.bonus, t.bonus_days) for t in asked] == [(baht(500), baht(50), 90)]
     # Whoever looks at the old offer is told, and nothing is asked for.
-    stale = submit(shopper, shopper.get("/en/account/wallet"), "/topups", package=value[1])
+    stale = submit(
+        shopper, shopper.get("/en/account/wallet"), "/topups", pay_by="card", package=value[1]
+    )
     assert stale.status_code == 422
     assert "This offer has just changed." in text_of_page(stale)
     assert len(topups(database)) == 1
     # The one who pays already can go on.
     returned = shopper.get(f"/en/account/wallet/topups/{asked[0].id}")
     assert "It brings a bonus of ฿50." in text_of_page(returned)
-    assert submit(shopper, returned, "/topups").status_code == 303
+    assert submit(shopper, returned, "/topups", pay_by="card").status_code == 303
     assert len(topups(database)) == 1
 
 
@@ -92,7 +94,7 @@ def test_a_free_amount_gets_the_bonus_of_its_tier_and_stays_inside_the_limits(
     assert "from ฿500 +7.5 % at most ฿40 · good for 10 days" in text_of_page(page)
     for amount, status in (("49.99", 422), ("2000.01", 422), ("500", 303), ("1999", 303)):
         page = shopper.get("/en/account/wallet")
-        sent = submit(shopper, page, "/topups", amount=amount)
+        sent = submit(shopper, page, "/topups", pay_by="card", amount=amount)
         assert sent.status_code == status
         if status == 422:
             assert "Choose an amount between ฿50 and ฿2,000." in text_of_page(sent)

@@ -79,7 +79,7 @@ def bank(sandbox: RunningSandbox, payment: Payment, does: str) -> None:
 
 def wallet_of(shop: Shop, user: User) -> Money:
     with shop.database.reading() as session:
-        return find_balance(session, user.id)
+        return find_balance(session, user.id, now=shop.clock())
 
 
 def let_it_expire(shop: Shop, order_id: UUID) -> None:
@@ -213,6 +213,26 @@ def test_promptpay_needs_an_address_and_the_form_takes_one(
     assert good.status_code == 303
     with shop.database.reading() as session:
         assert session.scalars(select(Order.email)).one() == "nok@example.com"
+
+
+def test_a_wallet_is_topped_up_by_a_code(
+    shop: Shop, app: Flask, make: Factory, sign_in: SignIn, sandbox: RunningSandbox
+) -> None:
+    user = make.user()
+    browser = app.test_client()
+    sign_in(browser, user)
+    started = submit(
+        browser, browser.get("/en/account/wallet"), "/topups", amount="500", pay_by="promptpay"
+    )
+    assert started.status_code == 303
+    page = browser.get(started.location)
+    assert "Scan to pay" in text_of_page(page)
+    assert "฿500" in text_of_page(page)
+    topup_id = UUID(started.location.rsplit("/", 1)[1])
+    assert browser.get(f"{started.location}/promptpay.svg").status_code == 200
+    bank(sandbox, payments_of(shop, topup_id)[0], "succeed")
+    assert "is in your wallet" in text_of_page(browser.get(started.location))
+    assert wallet_of(shop, user) == baht(500)
 
 
 def test_the_webhook_alone_completes_an_order(

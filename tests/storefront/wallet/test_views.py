@@ -139,7 +139,7 @@ def test_an_amount_of_ones_own_wins_over_the_package(owner: FlaskClient) -> None
 
 def test_what_is_missing_for_an_order_is_offered_and_chosen(owner: FlaskClient) -> None:
     page = owner.get("/en/account/wallet?amount=190.50")
-    pay_url = submit(owner, page, "/topups").location
+    pay_url = submit(owner, page, "/topups", pay_by="card").location
     assert "฿190.50" in requests.get(pay_url, timeout=5).text
 
 
@@ -183,14 +183,14 @@ def test_a_broken_form_key_is_replaced_and_not_stored(
     page = _top_up(owner, package="100", idempotency_key=key)
     assert page.status_code == 422
     assert "This form is incomplete." in text_of_page(page)
-    assert submit(owner, page, "/topups").status_code == 303
+    assert submit(owner, page, "/topups", pay_by="card").status_code == 303
     assert _topups(database) == 1
 
 
 def test_sending_the_form_twice_asks_once(owner: FlaskClient, database: Database) -> None:
     page = owner.get("/en/account/wallet")
-    first = submit(owner, page, "/topups", package="100")
-    second = submit(owner, page, "/topups", package="100")
+    first = submit(owner, page, "/topups", pay_by="card", package="100")
+    second = submit(owner, page, "/topups", pay_by="card", package="100")
     assert first.location == second.location
     assert _topups(database) == 1
 
@@ -199,10 +199,10 @@ def test_the_same_form_with_another_amount_is_refused(
     owner: FlaskClient, database: Database
 ) -> None:
     page = owner.get("/en/account/wallet")
-    submit(owner, page, "/topups", package="100")
-    refused = submit(owner, page, "/topups", package="500")
+    submit(owner, page, "/topups", pay_by="card", package="100")
+    refused = submit(owner, page, "/topups", pay_by="card", package="500")
     assert refused.status_code == 422
-    assert submit(owner, refused, "/topups").status_code == 303
+    assert submit(owner, refused, "/topups", pay_by="card").status_code == 303
     assert _topups(database) == 2
 
 
@@ -217,7 +217,7 @@ def test_a_gateway_that_is_away_keeps_the_form_and_the_same_key_works_later(
     assert page.status_code == 503
     assert "The payment service does not answer right now." in text_of_page(page)
     requests.post(f"{sandbox.url}/control/stripe/reset", timeout=5)
-    assert submit(owner, page, "/topups").status_code == 303
+    assert submit(owner, page, "/topups", pay_by="card").status_code == 303
     assert _topups(database) == 1
 
 
@@ -227,7 +227,7 @@ def test_an_open_top_up_is_visible_and_can_be_paid_later(owner: FlaskClient) -> 
     assert "Waiting for payment" in text_of_page(page)
     returned = owner.get(_returned_path(page))
     assert "Waiting for your payment" in text_of_page(returned)
-    assert submit(owner, returned, "/topups").location == pay_url
+    assert submit(owner, returned, "/topups", pay_by="card").location == pay_url
 
 
 def test_a_top_up_whose_page_was_closed_says_so_and_offers_another(
@@ -298,7 +298,7 @@ def test_the_wallet_page_stays_under_the_ceiling_of_queries(
 
 
 def _top_up(owner: FlaskClient, **filled: str) -> TestResponse:
-    return submit(owner, owner.get("/en/account/wallet"), "/topups", **filled)
+    return submit(owner, owner.get("/en/account/wallet"), "/topups", pay_by="card", **filled)
 
 
 def _pay(pay_url: str, verb: str) -> str:
