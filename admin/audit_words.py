@@ -105,7 +105,7 @@ _FIELDS: Final = {
     "units": _("Units"),
     "stock": _("Stock"),
     "status": _("Status"),
-    "slug": _("Address"),
+    "slug": _("Web address"),
     "parent_id": _("Inside"),
     "duration_days": _("Days"),
     "slots": _("Servers"),

@@ -23,7 +23,7 @@ STATUS_NAMES: Final = {
     ProductStatus.ARCHIVED: _("Archived"),
 }
 FIELD_NAMES: Final = {
-    "slug": _("Address"),
+    "slug": _("Web address"),
     "category_id": _("Category"),
     "name_th": _("Thai name"),
     "name_en": _("English name"),

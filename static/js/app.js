@@ -316,13 +316,16 @@ function unshare() {
 }
 
 addEventListener("pageswap", (event) => {
-  if (event.viewTransition) share(event.activation?.entry.url);
+  // A reload, or a page of somebody else, names no entry.
+  const url = event.activation?.entry?.url;
+  if (event.viewTransition && url) share(url);
 });
 
 addEventListener("pagereveal", (event) => {
   unshare();
   if (!event.viewTransition || !window.navigation?.activation?.from) return;
-  share(navigation.activation.from.url);
+  const { url } = navigation.activation.from;
+  if (url) share(url);
   event.viewTransition.finished.finally(unshare);
 });
 
