@@ -115,7 +115,7 @@ def mark_opened(payment: Payment, opened: GatewaySession) -> None:
     if payment.gateway_session_id not in (None, opened.session_id):
         raise Conflict("payment_not_open", "the payment has another session")
     payment.gateway_session_id = opened.session_id
-    payment.pay_url = opened.url or payment.pay_url
+    payment.pay_url = opened.url or opened.qr_url or payment.pay_url
     payment.qr_payload = opened.qr_payload or payment.qr_payload
     apply_payment_action(payment, PaymentAction.OPEN)
 

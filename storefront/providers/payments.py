@@ -48,14 +48,16 @@ class SessionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySession:
-    """The gateway's present view of an attempt to pay. `url` is its hosted page; `qr_payload`
-    the text of a PromptPay code (EMV QR)."""
+    """The gateway's present view of an attempt to pay. `url` is its hosted page, to be sent to;
+    `qr_payload` the text of a PromptPay code (EMV QR), and `qr_url` a page of the gateway's that
+    shows the same code."""
 
     session_id: str
     payment_id: str | None
     status: SessionStatus
     url: str | None
     qr_payload: str | None = None
+    qr_url: str | None = None
     amount: Money
     gateway_payment_id: str | None
     live_mode: bool

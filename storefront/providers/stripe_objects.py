@@ -85,12 +85,14 @@ def read_session(session: stripe.checkout.Session) -> GatewaySession:
 
 def read_intent(intent: stripe.PaymentIntent) -> GatewaySession:
     """A PromptPay Payment Intent in our words: it is both the attempt and the payment."""
+    code = _shown_code(intent)
     return GatewaySession(
         session_id=intent.id,
         payment_id=_own_id(intent),
         status=_INTENT_STATUS.get(intent.status, SessionStatus.PROCESSING),
         url=None,
-        qr_payload=_qr_payload(intent),
+        qr_payload=code.data if code else None,
+        qr_url=code.hosted_instructions_url if code else None,
         amount=Money(int(intent.amount), intent.currency.upper()),
         gateway_payment_id=intent.id,
         live_mode=intent.livemode,
@@ -110,10 +112,10 @@ def _session_status(session: stripe.checkout.Session) -> SessionStatus:
     return SessionStatus.EXPIRED if session.status == "expired" else SessionStatus.OPEN
 
 
-def _qr_payload(intent: stripe.PaymentIntent) -> str | None:
+def _shown_code(intent: stripe.PaymentIntent) -> Any:
+    """What is to be shown while the transfer is waited for; nothing before and after."""
     action = intent.next_action
-    code = getattr(action, "promptpay_display_qr_code", None) if action else None
-    return code.data if code else None
+    return getattr(action, "promptpay_display_qr_code", None) if action else None
 
 
 def _own_id(intent: stripe.PaymentIntent) -> str | None:
