@@ -7,12 +7,14 @@ from storefront.catalog import models as catalog
 from storefront.catalog import price_models as catalog_prices
 from storefront.catalog.search import models as catalog_search
 from storefront.delivery import models as delivery
+from storefront.disputes import models as disputes
 from storefront.ledger import models as ledger
 from storefront.licenses import models as licenses
 from storefront.notifications import models as notifications
 from storefront.orders import models as orders
 from storefront.payments import models as payments
 from storefront.promos import models as promos
+from storefront.refunds import models as refunds
 from storefront.wallet import models as wallet
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "catalog_prices",
     "catalog_search",
     "delivery",
+    "disputes",
     "ledger",
     "licenses",
     "notifications",
@@ -29,5 +32,6 @@ __all__ = [
     "outbox",
     "payments",
     "promos",
+    "refunds",
     "wallet",
 ]

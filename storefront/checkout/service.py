@@ -94,6 +94,7 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
             request_hash=request_hash,
             placed_at=now,
             expires_at=now + payment_lifetime(pay_by_of(method)),
+            wallet_part=Money(0) if method.is_gateway else quote.total,
         ),
     )
     _set_aside(session, order, quote, user, now=now)

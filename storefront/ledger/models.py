@@ -22,13 +22,21 @@ class AccountKind(StrEnum):
 
     WALLET_PAID = "wallet_paid"
     WALLET_BONUS = "wallet_bonus"
+    DEBT = "debt"
     GATEWAY = "gateway"
+    HELD = "held"
     SALES = "sales"
+    REFUNDS = "refunds"
     BONUS_EXPENSE = "bonus_expense"
     ADJUSTMENTS = "adjustments"
+    FEES = "fees"
+    DISPUTES = "disputes"
+    LOSSES = "losses"
 
 
 WALLETS = (AccountKind.WALLET_PAID, AccountKind.WALLET_BONUS)
+# What belongs to one person. A debt is what they owe the shop: its balance is never above zero.
+PERSONAL = (*WALLETS, AccountKind.DEBT)
 
 
 class Pot(StrEnum):
@@ -52,6 +60,19 @@ class PostingKind(StrEnum):
     ADJUSTMENT = "adjustment"
     BONUS_EXPIRY = "bonus_expiry"
     BONUS_CLAWBACK = "bonus_clawback"
+    BONUS_RETURN = "bonus_return"
+    WALLET_HOLD = "wallet_hold"
+    WALLET_RELEASE = "wallet_release"
+    REFUND = "refund"
+    REFUND_FAILED = "refund_failed"
+    WALLET_REFUND = "wallet_refund"
+    WALLET_REFUND_UNDONE = "wallet_refund_undone"
+    DISPUTE = "dispute"
+    DISPUTE_FEE = "dispute_fee"
+    DISPUTE_WON = "dispute_won"
+    DISPUTE_LOST = "dispute_lost"
+    DEBT_REPAYMENT = "debt_repayment"
+    GATEWAY_FEE = "gateway_fee"
 
 
 class LedgerAccount(Identified, Base):
@@ -62,15 +83,17 @@ class LedgerAccount(Identified, Base):
     __table_args__ = (
         UniqueConstraint("kind", "user_id", "currency", postgresql_nulls_not_distinct=True),
         CheckConstraint(
-            "kind IN ('wallet_paid', 'wallet_bonus', 'gateway', 'sales', 'bonus_expense',"
-            " 'adjustments')",
+            "kind IN ('wallet_paid', 'wallet_bonus', 'debt', 'gateway', 'held', 'sales',"
+            " 'refunds', 'bonus_expense', 'adjustments', 'fees', 'disputes', 'losses')",
             name="kind",
         ),
         CheckConstraint(
-            "(kind IN ('wallet_paid', 'wallet_bonus')) = (user_id IS NOT NULL)", name="owner"
+            "(kind IN ('wallet_paid', 'wallet_bonus', 'debt')) = (user_id IS NOT NULL)",
+            name="owner",
         ),
         CheckConstraint("(user_id IS NULL) = (balance_satang IS NULL)", name="cached_balance"),
-        CheckConstraint("balance_satang >= 0", name="not_below_zero"),
+        CheckConstraint("balance_satang >= 0 OR kind = 'debt'", name="not_below_zero"),
+        CheckConstraint("balance_satang <= 0 OR kind <> 'debt'", name="debt_not_above_zero"),
     )
 
     kind: Mapped[str] = mapped_column(String(20))
@@ -87,7 +110,9 @@ class LedgerPosting(Identified, Base):
         UniqueConstraint("kind", "reference"),
         CheckConstraint(
             "kind IN ('topup', 'purchase', 'wallet_credit', 'adjustment', 'bonus_expiry',"
-            " 'bonus_clawback')",
+            " 'bonus_clawback', 'bonus_return', 'wallet_hold', 'wallet_release', 'refund',"
+            " 'refund_failed', 'wallet_refund', 'wallet_refund_undone', 'dispute', 'dispute_fee',"
+            " 'dispute_won', 'dispute_lost', 'debt_repayment', 'gateway_fee')",
             name="kind",
         ),
     )
@@ -165,15 +190,18 @@ class WalletLot(Identified, Base):
 
 
 class WalletLotUse(Identified, Base):
-    """What one posting took out of one lot: how a refund finds where the money came from."""
+    """What one posting took out of one lot: how a refund finds where the money came from.
+    `returned_satang` of it were put back into the lot since."""
 
     __tablename__ = "wallet_lot_uses"
     __table_args__ = (
         UniqueConstraint("posting_id", "lot_id"),
         CheckConstraint("amount_satang > 0", name="amount"),
+        CheckConstraint("returned_satang BETWEEN 0 AND amount_satang", name="returned"),
         Index("ix_wallet_lot_uses_lot", "lot_id"),
     )
 
     posting_id: Mapped[UUID] = mapped_column(ForeignKey("ledger_postings.id"))
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("wallet_lots.id"))
     amount_satang: Mapped[int]
+    returned_satang: Mapped[int] = mapped_column(default=0, server_default="0")

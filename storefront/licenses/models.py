@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storefront.accounts.models import User
@@ -25,15 +25,18 @@ class LicenseStatus(StrEnum):
 
 class License(Identified, Base):
     """One key for one product of one bought unit (K1). The key itself is kept as an HMAC for
-    look-up, its first four symbols for people, and an encrypted copy for its owner."""
+    look-up, its first four symbols for people, and an encrypted copy for its owner. `cause` is
+    the refund or dispute that ended it, which alone may bring it back."""
 
     __tablename__ = "licenses"
     __table_args__ = (
         UniqueConstraint("order_line_id", "product_id", "unit"),
         CheckConstraint("status IN ('active', 'expired', 'suspended', 'revoked')", name="status"),
+        CheckConstraint("cause IS NULL OR status IN ('suspended', 'revoked')", name="cause"),
         CheckConstraint("slots BETWEEN 1 AND 1000", name="slots"),
         CheckConstraint("unit >= 1", name="unit"),
         Index("ix_licenses_user", "user_id", "id"),
+        Index("ix_licenses_cause", "cause", postgresql_where=text("cause IS NOT NULL")),
     )
 
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
@@ -44,6 +47,7 @@ class License(Identified, Base):
     order_line_id: Mapped[UUID] = mapped_column(ForeignKey("order_items.id"))
     unit: Mapped[int]
     status: Mapped[str] = mapped_column(String(10), default=LicenseStatus.ACTIVE)
+    cause: Mapped[str | None] = mapped_column(String(60))
     slots: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]

@@ -97,6 +97,12 @@ class Order(Identified, Base):
             " AND discount_satang >= 0",
             name="total",
         ),
+        CheckConstraint("wallet_satang BETWEEN 0 AND total_satang", name="wallet_part"),
+        CheckConstraint(
+            "payment_method NOT IN ('balance', 'free') OR wallet_satang = total_satang",
+            name="wallet_pays_all",
+        ),
+        CheckConstraint("refunded_satang BETWEEN 0 AND total_satang", name="refunded"),
         Index("ix_orders_user", "user_id", "id"),
         Index("ix_orders_state", "state", "id"),
     )
@@ -111,6 +117,8 @@ class Order(Identified, Base):
     subtotal_satang: Mapped[int]
     discount_satang: Mapped[int] = mapped_column(default=0)
     total_satang: Mapped[int]
+    wallet_satang: Mapped[int] = mapped_column(default=0, server_default="0")
+    refunded_satang: Mapped[int] = mapped_column(default=0, server_default="0")
     promo_code: Mapped[str | None] = mapped_column(String(40))
     idempotency_key: Mapped[str] = mapped_column(String(64))
     request_hash: Mapped[str] = mapped_column(String(64))
@@ -139,6 +147,21 @@ class Order(Identified, Base):
         return Money(self.total_satang, self.currency)
 
     @property
+    def wallet_part(self) -> Money:
+        """What of it the wallet pays."""
+        return Money(self.wallet_satang, self.currency)
+
+    @property
+    def gateway_part(self) -> Money:
+        """What of it is left for the gateway."""
+        return self.total - self.wallet_part
+
+    @property
+    def refunded(self) -> Money:
+        """What was given back, or is on its way back."""
+        return Money(self.refunded_satang, self.currency)
+
+    @property
     def reference(self) -> str:
         """The number people use, e.g. QR-100001."""
         return f"QR-{self.number}"
@@ -160,6 +183,9 @@ class OrderLine(Identified, Base):
         CheckConstraint("unit_price_satang BETWEEN 0 AND list_price_satang", name="unit_price"),
         CheckConstraint("total_satang = unit_price_satang * quantity", name="total"),
         CheckConstraint("discount_satang BETWEEN 0 AND total_satang", name="discount"),
+        CheckConstraint(
+            "refunded_satang BETWEEN 0 AND total_satang - discount_satang", name="refunded"
+        ),
         CheckConstraint("cardinality(product_ids) > 0", name="product_ids"),
     )
 
@@ -179,6 +205,7 @@ class OrderLine(Identified, Base):
     unit_price_satang: Mapped[int]
     total_satang: Mapped[int]
     discount_satang: Mapped[int] = mapped_column(server_default="0")
+    refunded_satang: Mapped[int] = mapped_column(default=0, server_default="0")
 
     order: Mapped[Order] = relationship(lazy="raise", back_populates="lines")
 
@@ -196,6 +223,16 @@ class OrderLine(Identified, Base):
     def total(self) -> Money:
         """Price of all units of this line."""
         return Money(self.total_satang)
+
+    @property
+    def paid(self) -> Money:
+        """What was paid for all units: their price less their share of the discount."""
+        return Money(self.total_satang - self.discount_satang)
+
+    @property
+    def refunded(self) -> Money:
+        """What of that was given back, or is on its way back."""
+        return Money(self.refunded_satang)
 
 
 class OrderEvent(Identified, Base):

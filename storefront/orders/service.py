@@ -48,7 +48,8 @@ class NewLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """Everything that is frozen when an order is placed."""
+    """Everything that is frozen when an order is placed. `wallet_part` of the total is paid by
+    the wallet, the rest by the gateway."""
 
     user_id: UUID
     email: str | None
@@ -60,6 +61,7 @@ class NewOrder:
     request_hash: str
     placed_at: datetime
     expires_at: datetime
+    wallet_part: Money = Money(0)
 
 
 def create_order(session: Session, new: NewOrder) -> Order:
@@ -79,6 +81,7 @@ def create_order(session: Session, new: NewOrder) -> Order:
         subtotal_satang=subtotal.satang,
         discount_satang=discount.satang,
         total_satang=total.satang,
+        wallet_satang=new.wallet_part.satang,
         promo_code=new.promo_code,
         idempotency_key=new.idempotency_key,
         request_hash=new.request_hash,

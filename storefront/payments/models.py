@@ -87,6 +87,7 @@ class Payment(Identified, Base):
             name="state",
         ),
         CheckConstraint("amount_satang > 0", name="amount"),
+        CheckConstraint("refunded_satang BETWEEN 0 AND amount_satang", name="refunded"),
         CheckConstraint("pay_by IN ('card', 'promptpay')", name="pay_by"),
         CheckConstraint("pay_by <> 'promptpay' OR email IS NOT NULL", name="promptpay_email"),
         CheckConstraint(
@@ -114,6 +115,7 @@ class Payment(Identified, Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     state: Mapped[str] = mapped_column(String(12), default=PaymentState.CREATED)
     amount_satang: Mapped[int]
+    refunded_satang: Mapped[int] = mapped_column(default=0, server_default="0")
     currency: Mapped[str] = mapped_column(String(3))
     label: Mapped[str] = mapped_column(String(80))
     email: Mapped[str | None] = mapped_column(String(254))
@@ -130,6 +132,11 @@ class Payment(Identified, Base):
     def amount(self) -> Money:
         """What the buyer is asked for."""
         return Money(self.amount_satang, self.currency)
+
+    @property
+    def refundable(self) -> Money:
+        """What of it was not sent back, nor is on its way back."""
+        return Money(self.amount_satang - self.refunded_satang, self.currency)
 
 
 class WebhookState(StrEnum):

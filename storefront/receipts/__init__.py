@@ -1,0 +1,1 @@
+"""Receipts and statements: numbered papers about money that moved."""
