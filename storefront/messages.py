@@ -55,6 +55,7 @@ _MESSAGES: Final = {
     "session_not_found": _("That browser is signed out already."),
     "key_reused": _("This form was already used for another order. Please check your orders."),
     "balance_too_low": _("Your wallet does not hold enough for this order."),
+    "wallet_frozen": _("Your wallet is frozen: a payment into it was taken back by the bank."),
     "amount_too_small": _("This must be at least ฿10. Please pay from your wallet."),
     "email_needed": _("PromptPay needs your e-mail address: refunds are arranged by mail."),
     "amount_out_of_range": _("This amount is smaller or larger than a top-up may be."),

@@ -12,7 +12,7 @@ from storefront.cart.rules import CartOwner
 from storefront.checkout import flow
 from storefront.checkout.forms import CheckoutForm, new_form_key
 from storefront.checkout.quotes import Quote, find_quote
-from storefront.checkout.rules import LEAST_GATEWAY_AMOUNT
+from storefront.checkout.rules import LEAST_GATEWAY_AMOUNT, wallet_share
 from storefront.delivery.queries import list_downloads
 from storefront.errors import DomainError, Kind, NotFound
 from storefront.hx import is_fragment, render, see_other
@@ -67,6 +67,7 @@ def place() -> Response:
             idempotency_key=form.idempotency_key.data or "",
             locale=current_locale(),
             email=form.email.data,
+            wallet_part=form.chosen_wallet_part(),
         )
     except DomainError as error:
         return _not_placed(form, error)
@@ -154,6 +155,7 @@ def _checkout_page(
         balance=balance,
         covers=covers,
         gap=gap,
+        share=wallet_share(total, balance=balance),
         takes_gateway=total >= LEAST_GATEWAY_AMOUNT,
         least_gateway_amount=LEAST_GATEWAY_AMOUNT,
         problem=problem,

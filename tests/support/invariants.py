@@ -11,29 +11,40 @@ INVARIANTS = {
     "L1 a posting sums to zero": """
         SELECT posting_id FROM ledger_entries GROUP BY posting_id, currency
         HAVING sum(amount_satang) <> 0""",
-    "L3 a wallet's balance is the sum of its entries": """
+    "L3 the balance of a wallet or a debt is the sum of its entries": """
         SELECT a.id FROM ledger_accounts a LEFT JOIN ledger_entries e ON e.account_id = a.id
         WHERE a.user_id IS NOT NULL
         GROUP BY a.id HAVING a.balance_satang <> coalesce(sum(e.amount_satang), 0)""",
     "L3 what is left of its lots is a wallet's balance": """
         SELECT a.id FROM ledger_accounts a LEFT JOIN wallet_lots l ON l.account_id = a.id
-        WHERE a.user_id IS NOT NULL
+        WHERE a.user_id IS NOT NULL AND a.kind <> 'debt'
         GROUP BY a.id HAVING a.balance_satang <> coalesce(sum(l.remaining_satang), 0)""",
-    "L3 what is left of a lot is what came less what was used": """
+    "L3 what is left of a lot is what came less what was used and not put back": """
         SELECT l.id FROM wallet_lots l LEFT JOIN wallet_lot_uses u ON u.lot_id = l.id
-        GROUP BY l.id
-        HAVING l.remaining_satang <> l.amount_satang - coalesce(sum(u.amount_satang), 0)""",
-    "L3 every credit of a wallet is one lot of its pot": """
+        GROUP BY l.id HAVING l.remaining_satang
+            <> l.amount_satang - coalesce(sum(u.amount_satang - u.returned_satang), 0)""",
+    "L3 a credit of a wallet is one lot of its pot, unless it gives back": """
         SELECT e.id FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id
+        JOIN ledger_postings p ON p.id = e.posting_id
         LEFT JOIN wallet_lots l ON l.posting_id = e.posting_id AND l.account_id = e.account_id
-        WHERE a.user_id IS NOT NULL AND e.amount_satang > 0
+        WHERE a.kind LIKE 'wallet_%' AND e.amount_satang > 0
             AND (l.amount_satang IS DISTINCT FROM e.amount_satang
-                OR a.kind <> 'wallet_' || l.pot)""",
+                OR a.kind <> 'wallet_' || l.pot)
+            AND NOT (l.id IS NULL AND p.kind IN ('wallet_release', 'refund', 'bonus_return',
+                'wallet_refund_undone'))""",
+    "L3 what was put back into lots is what came into their wallet without a lot": """
+        SELECT a.id FROM ledger_accounts a WHERE a.kind LIKE 'wallet_%' AND
+            (SELECT coalesce(sum(e.amount_satang), 0) FROM ledger_entries e
+                WHERE e.account_id = a.id AND e.amount_satang > 0 AND NOT EXISTS (
+                    SELECT 1 FROM wallet_lots l
+                    WHERE l.posting_id = e.posting_id AND l.account_id = a.id))
+            <> (SELECT coalesce(sum(u.returned_satang), 0) FROM wallet_lot_uses u
+                JOIN wallet_lots l ON l.id = u.lot_id WHERE l.account_id = a.id)""",
     "L3 every debit of a wallet is uses of its lots": """
         SELECT e.id FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id
         LEFT JOIN (wallet_lot_uses u JOIN wallet_lots l ON l.id = u.lot_id)
             ON u.posting_id = e.posting_id AND l.account_id = e.account_id
-        WHERE a.user_id IS NOT NULL AND e.amount_satang < 0
+        WHERE a.kind LIKE 'wallet_%' AND e.amount_satang < 0
         GROUP BY e.id HAVING coalesce(sum(u.amount_satang), 0) <> -e.amount_satang""",
     "L3 nothing is used but by a debit": """
         SELECT u.id FROM wallet_lot_uses u JOIN wallet_lots l ON l.id = u.lot_id
@@ -65,7 +76,18 @@ INVARIANTS = {
         WHERE e.amount_satang IS DISTINCT FROM w.amount_satang OR NOT EXISTS (
             SELECT 1 FROM audit_entries a WHERE a.action = 'adjust_wallet'
                 AND a.subject_id = w.user_id::text AND a.actor_id = w.actor_id)""",
-    "L4 no wallet below zero": "SELECT id FROM ledger_accounts WHERE balance_satang < 0",
+    "L4 no wallet below zero, no debt above": """
+        SELECT id FROM ledger_accounts WHERE balance_satang <> 0
+            AND (balance_satang < 0) <> (kind = 'debt')""",
+    "L4 what is held is the wallet's part of open orders and of refunds under way": """
+        SELECT 1 WHERE
+            (SELECT coalesce(sum(e.amount_satang), 0) FROM ledger_entries e
+                JOIN ledger_accounts a ON a.id = e.account_id WHERE a.kind = 'held')
+            <> (SELECT coalesce(sum(o.wallet_satang), 0) FROM orders o
+                WHERE o.state IN ('pending', 'processing')
+                    AND o.payment_method IN ('stripe', 'promptpay'))
+            + (SELECT coalesce(sum(r.amount_satang - r.kept_satang), 0) FROM refunds r
+                WHERE r.order_id IS NULL AND r.state = 'pending')""",
     "R1 a captured payment is booked exactly once": """
         SELECT p.id FROM payments p
         LEFT JOIN ledger_postings l ON l.reference = p.gateway_payment_id
