@@ -75,8 +75,17 @@ _MESSAGES: Final = {
     "bonus_only_expires": _("Only bonus that is given can have a last day."),
     "expiry_past": _("That day has passed. Choose a later one, or leave it empty."),
     "pot_too_low": _("This pot does not hold that much. Nothing was changed."),
+    "order_not_paid": _("Only an order that is paid can be refunded."),
+    "order_disputed": _("A bank is taking this payment back, so it cannot be refunded."),
+    "refund_empty": _("Write how much is to be given back."),
+    "refund_line": _("This item does not belong to the order."),
+    "refund_eaten_by_bonus": _("Nothing is left to send back: its bonus was spent already."),
+    "refund_mismatch": _("The payment service answered about another refund. Please look at it."),
+    "refund_not_found": _("This refund does not exist."),
+    "dispute_not_found": _("This dispute does not exist."),
+    "payment_not_in_wallet": _("This payment did not go into a wallet. Refund its order instead."),
     "topup_not_credited": _("This top-up was never credited."),
-    "refund_too_large": _("That is more than is left of this top-up."),
+    "refund_too_large": _("That is more than is left to give back."),
     "gateway_unavailable": _(
         "The payment service does not answer right now. Your order is kept: try again in a minute."
     ),

@@ -25,6 +25,7 @@ from storefront.ledger.models import (
 )
 from storefront.ledger.service import Leg, post_entries
 from storefront.notifications.service import notify, queue_mail
+from storefront.wallet.debts import lock_standing, repay_debt
 from storefront.wallet.models import TopUp, TopUpState
 from storefront.wallet.offers import find_bonus
 from storefront.wallet.rules import split_spending
@@ -88,10 +89,11 @@ def get_topup(session: Session, topup_id: UUID, *, user_id: UUID) -> TopUp:
 def credit_topup(
     session: Session, topup_id: UUID, *, gateway_payment_id: str, now: datetime
 ) -> None:
-    """Credit a paid top-up and its bonus in one posting, and tell the owner. Locks the top-up
-    row; idempotent by the gateway's payment id (L5), so the bonus too is given once per payment
-    (L6). The days of the bonus count from `now`."""
+    """Credit a paid top-up and its bonus in one posting, pay what its owner owes, and tell them.
+    Locks the top-up row, then the person's accounts; idempotent by the gateway's payment id (L5),
+    so the bonus too is given once per payment (L6). The days of the bonus count from `now`."""
     topup = session.scalars(select(TopUp).where(TopUp.id == topup_id).with_for_update()).one()
+    lock_standing(session, topup.user_id)
     # A second payment for the same top-up brings its money, but no second bonus.
     bonus = topup.bonus if topup.state != TopUpState.COMPLETED else Money(0, topup.currency)
     ends = topup.bonus_days is not None and bool(bonus)
@@ -111,6 +113,7 @@ def credit_topup(
     )
     if posted is None:
         return
+    repay_debt(session, topup.user_id, cause=f"payment:{gateway_payment_id}", now=now)
     topup.state = TopUpState.COMPLETED
     topup.completed_at = now
     notify(
@@ -146,6 +149,7 @@ def credit_stray_payment(
 ) -> None:
     """Money that came for something that is closed or paid already goes to the wallet, once, with
     a notice and a mail. Idempotent by the gateway's payment id."""
+    lock_standing(session, user_id)
     posted = post_entries(
         session,
         kind=PostingKind.WALLET_CREDIT,
@@ -159,6 +163,7 @@ def credit_stray_payment(
     )
     if posted is None:
         return
+    repay_debt(session, user_id, cause=f"payment:{gateway_payment_id}", now=now)
     notify(
         session,
         user_id,
