@@ -81,6 +81,7 @@ _MESSAGES: Final = {
     "refund_line": _("This item does not belong to the order."),
     "refund_eaten_by_bonus": _("Nothing is left to send back: its bonus was spent already."),
     "refund_mismatch": _("The payment service answered about another refund. Please look at it."),
+    "payment_not_found": _("This payment does not exist."),
     "refund_not_found": _("This refund does not exist."),
     "dispute_not_found": _("This dispute does not exist."),
     "payment_not_in_wallet": _("This payment did not go into a wallet. Refund its order instead."),

@@ -27,7 +27,7 @@ from storefront.orders.service import find_order_by_key
 from storefront.payments.models import Payment, PaymentPurpose
 from storefront.payments.service import find_live_payment
 from storefront.payments.views import code_picture
-from storefront.wallet.queries import find_balance
+from storefront.wallet.queries import find_pots
 from storefront.web import limiter, member, read, shop, visitor
 
 bp = Blueprint("checkout", __name__)
@@ -138,9 +138,10 @@ def _checkout_page(
     form: CheckoutForm, quote: Quote, *, status: int = 200, problem: str | None = None
 ) -> Response:
     now = shop().clock()
-    balance, total = find_balance(read(), visitor().id, now=now), quote.total
-    covers = balance >= total
-    gap = Money(0) if covers else total - balance
+    pots, total = find_pots(read(), visitor().id, now=now), quote.total
+    balance, is_frozen = pots.total, bool(pots.debt)
+    covers = balance >= total and not is_frozen
+    gap = max(total - balance, Money(0))
     form.expected_total.data = str(total.satang)
     if form.idempotency_key.errors or not form.idempotency_key.data:
         form.idempotency_key.data = new_form_key()
@@ -155,7 +156,8 @@ def _checkout_page(
         balance=balance,
         covers=covers,
         gap=gap,
-        share=wallet_share(total, balance=balance),
+        is_frozen=is_frozen,
+        share=Money(0) if is_frozen else wallet_share(total, balance=balance),
         takes_gateway=total >= LEAST_GATEWAY_AMOUNT,
         least_gateway_amount=LEAST_GATEWAY_AMOUNT,
         problem=problem,

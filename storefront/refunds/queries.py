@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from storefront.kit.money import Money
 from storefront.ledger.models import LedgerPosting, PostingKind
@@ -86,12 +86,9 @@ def sum_given_back(session: Session, line: OrderLine) -> Money:
 
 
 def list_order_refunds(session: Session, order_id: UUID) -> Sequence[Refund]:
-    """The refunds of an order with their lines, the oldest first."""
+    """The refunds of an order, the oldest first."""
     return session.scalars(
-        select(Refund)
-        .where(Refund.order_id == order_id)
-        .options(selectinload(Refund.lines))
-        .order_by(Refund.id)
+        select(Refund).where(Refund.order_id == order_id).order_by(Refund.id)
     ).all()
 
 

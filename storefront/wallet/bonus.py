@@ -183,6 +183,22 @@ def claw_back_topup_bonus(
     return result
 
 
+def preview_clawback(session: Session, topup_id: UUID, *, refunded: Money) -> Clawback:
+    """What `claw_back_topup_bonus` would do now, without doing it: for a page that says so before.
+    Takes no lock, so the outcome may differ when something happens in between."""
+    topup = session.get_one(TopUp, topup_id)
+    refunded_before, kept_back = _earlier(session, topup)
+    _lot_id, left, returned = _find_bonus_lot(session, topup)
+    return clawback_topup_bonus(
+        topup=topup.amount,
+        bonus=topup.bonus,
+        refunded=refunded_before + refunded,
+        left=left,
+        returned=returned,
+        kept_back=kept_back,
+    )
+
+
 def undo_clawback(session: Session, reference: str, *, now: datetime) -> None:
     """The refund under this reference came to nothing: what it took of the bonus goes back into
     its lot. Locks the clawback, then the bonus account; idempotent; nothing to do when that
@@ -224,8 +240,12 @@ def _earlier(session: Session, topup: TopUp) -> tuple[Money, Money]:
 def _bonus_lot(session: Session, topup: TopUp) -> tuple[UUID | None, Money, Money]:
     """The lot of this top-up's bonus, what is left of it and what of it came back to the shop,
     read under the locks of its owner's accounts. A top-up without bonus has none."""
-    nothing = Money(0, topup.currency)
     lock_standing(session, topup.user_id)
+    return _find_bonus_lot(session, topup)
+
+
+def _find_bonus_lot(session: Session, topup: TopUp) -> tuple[UUID | None, Money, Money]:
+    nothing = Money(0, topup.currency)
     lot = session.execute(
         select(WalletLot.id, WalletLot.remaining_satang)
         .join(LedgerPosting, LedgerPosting.id == WalletLot.posting_id)
