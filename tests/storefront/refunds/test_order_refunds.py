@@ -338,6 +338,22 @@ def test_a_key_that_staff_revoked_does_not_come_back_with_a_failed_refund(
     assert licenses_of(shop, big) == ["revoked"]
 
 
+def test_a_key_that_staff_revoke_after_its_refund_does_not_come_back_either(
+    shop: Shop, sandbox: RunningSandbox, staff: User, card_order: UUID
+) -> None:
+    big = lines_of(shop, card_order)[0]
+    refund_order(shop, card_order, draft({big.id: baht(300)}), actor_id=staff.id)
+    with shop.database.transaction() as session:
+        license_id = session.scalars(
+            select(License.id).where(License.order_line_id == big.id)
+        ).one()
+        revoke_license(session, license_id, actor_id=staff.id, reason="shared")
+    act(sandbox, refunds_of(shop, card_order)[0].gateway_refund_id, "fail")
+    refresh_refunds(shop, latest_payment(shop, card_order).id)
+
+    assert licenses_of(shop, big) == ["revoked"]
+
+
 def test_a_refund_the_gateway_refuses_is_failed_and_nothing_is_gone(
     shop: Shop, sandbox: RunningSandbox, staff: User, card_order: UUID
 ) -> None:
