@@ -17,11 +17,15 @@ class Permission(StrEnum):
     MANAGE_PROMOS = "manage_promos"
     ADJUST_WALLETS = "adjust_wallets"
     MANAGE_TOPUPS = "manage_topups"
+    SEE_PAYMENTS = "see_payments"
+    SEE_LEDGER = "see_ledger"
+    MANAGE_WEBHOOKS = "manage_webhooks"
+    MANAGE_JOBS = "manage_jobs"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.CUSTOMER: frozenset(),
-    Role.MODERATOR: frozenset({Permission.SEE_ORDERS}),
+    Role.MODERATOR: frozenset({Permission.SEE_ORDERS, Permission.SEE_PAYMENTS}),
     Role.ADMIN: frozenset(Permission),
 }
 
