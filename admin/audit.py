@@ -29,6 +29,8 @@ _PAGES: Final = {
     "flash_sale": ("admin_flash_sales.show", "sale_id"),
     "order": ("admin_orders.show", "order_id"),
     "wallet": ("admin_wallets.show", "user_id"),
+    "payment": ("admin_payments.show", "payment_id"),
+    "webhook": ("admin_webhooks.show", "webhook_id"),
     "product": ("admin_products.edit", "product_id"),
     "promo": ("admin_promos.show", "promo_id"),
     "catalog_import": ("admin_imports.show", "import_id"),

@@ -23,6 +23,7 @@ from storefront.kit.ids import parse_id
 from storefront.kit.money import Money
 from storefront.language import datetime_text, money_text
 from storefront.orders.models import Order
+from storefront.payments.models import Payment, WebhookEvent
 from storefront.promos.models import PromoCode
 
 LONGEST_VALUE: Final = 160
@@ -75,6 +76,10 @@ _ACTIONS: Final = {
     "add_bonus_tier": _("Added a tier of bonus"),
     "remove_bonus_tier": _("Removed a tier of bonus"),
     "change_topup_limits": _("Changed the limits of top-ups"),
+    "refresh_payment": _("Asked the gateway about a payment"),
+    "replay_webhook": _("Had a webhook applied again"),
+    "disclose_webhook": _("Looked at the personal data in a webhook"),
+    "retry_task": _("Had a task run again"),
     "add_search_word": _("Taught the search a word"),
     "remove_search_word": _("Made the search forget a word"),
 }
@@ -97,6 +102,8 @@ _THINGS: Final = {
     "search_word": _("Search word"),
     "wallet": _("Wallet"),
     "topup_offer": _("Top-up offer"),
+    "webhook": _("Webhook"),
+    "task": _("Task"),
 }
 _FIELDS: Final = {
     "name_th": _("Thai name"),
@@ -166,6 +173,11 @@ _FIELDS: Final = {
     "expires_at": _("Can be spent until"),
     "file_name": _("File"),
     "category": _("Category"),
+    "state": _("Status"),
+    "answer": _("Answer of the gateway"),
+    "event_type": _("Event"),
+    "replay": _("Replay"),
+    "task": _("Task"),
     "created": _("Created"),
     "changed": _("Changed"),
     "unchanged": _("Unchanged"),
@@ -324,5 +336,7 @@ def _name_queries() -> dict[str, Select[Any]]:
         "promo": select(PromoCode.id, PromoCode.code.label("name")),
         "release": select(Release.id, Release.version.label("name")),
         "order": select(Order.id, order_number),
+        "payment": select(Payment.id, Payment.gateway_payment_id.label("name")),
+        "webhook": select(WebhookEvent.id, WebhookEvent.event_id.label("name")),
         "catalog_import": select(CatalogImport.id, CatalogImport.file_name.label("name")),
     }

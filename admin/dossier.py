@@ -8,11 +8,10 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session
 
 from storefront.accounts.models import User
-from storefront.kit.money import Money, total_of
-from storefront.ledger.models import LedgerEntry, LedgerPosting
+from storefront.ledger.queries import PostingFilter, PostingRow, list_postings
 from storefront.licenses.queries import LicenseRow, list_order_licenses
 from storefront.notifications.models import SentMail
 from storefront.orders.models import Order
@@ -23,31 +22,8 @@ from storefront.refunds.models import Refund
 from storefront.refunds.queries import list_order_refunds
 
 MOST_WEBHOOKS = 50
+MOST_POSTINGS = 100
 ORDER_MAIL = "order_completed"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One leg of a posting: a positive amount is a credit. `owner` is set for wallets."""
-
-    account: str
-    owner: UUID | None
-    amount: Money
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """One movement of value; `balance` is the sum of its entries and has to be zero."""
-
-    kind: str
-    reference: str
-    posted_at: datetime
-    entries: tuple[Entry, ...]
-
-    @property
-    def balance(self) -> Money:
-        """What the entries add up to."""
-        return total_of(entry.amount for entry in self.entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +34,7 @@ class OrderDossier:
     order: Order
     buyer: User
     payments: Sequence[Payment]
-    postings: tuple[Posting, ...]
+    postings: Sequence[PostingRow]
     refunds: Sequence[Refund]
     licenses: tuple[LicenseRow, ...]
     webhooks: Sequence[WebhookEvent]
@@ -83,25 +59,9 @@ def open_dossier(session: Session, order_id: UUID, *, now: datetime) -> OrderDos
     )
 
 
-def _postings(session: Session, order_id: UUID) -> tuple[Posting, ...]:
-    found = session.scalars(
-        select(LedgerPosting)
-        .where(LedgerPosting.subject_id == order_id)
-        .options(selectinload(LedgerPosting.entries).options(joinedload(LedgerEntry.account)))
-        .order_by(LedgerPosting.id)
-    )
-    return tuple(
-        Posting(
-            kind=posting.kind,
-            reference=posting.reference,
-            posted_at=posting.posted_at,
-            entries=tuple(
-                Entry(entry.account.kind, entry.account.user_id, entry.amount)
-                for entry in posting.entries
-            ),
-        )
-        for posting in found
-    )
+def _postings(session: Session, order_id: UUID) -> Sequence[PostingRow]:
+    about = PostingFilter(subjects=(order_id,))
+    return list_postings(session, about, limit=MOST_POSTINGS).items[::-1]
 
 
 def _webhooks(session: Session, payments: Sequence[Payment]) -> Sequence[WebhookEvent]:

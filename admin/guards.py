@@ -17,6 +17,10 @@ see_audit: Final = permitted(Permission.SEE_AUDIT)
 adjust_wallets: Final = permitted(Permission.ADJUST_WALLETS)
 refund_money: Final = permitted(Permission.REFUND)
 manage_topups: Final = permitted(Permission.MANAGE_TOPUPS)
+see_payments: Final = permitted(Permission.SEE_PAYMENTS)
+see_ledger: Final = permitted(Permission.SEE_LEDGER)
+manage_webhooks: Final = permitted(Permission.MANAGE_WEBHOOKS)
+manage_jobs: Final = permitted(Permission.MANAGE_JOBS)
 
 
 def wanted_id(text: str, what: str) -> UUID:

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, flash, request, url_for
 from flask_babel import gettext as _
 
 from admin.guards import adjust_wallets, wanted_id
+from admin.ledger_subjects import name_subjects
 from admin.wallet_form import (
     AdjustmentFields,
     FieldError,
@@ -100,6 +101,7 @@ def _page(
     session, now = read(), shop().clock()
     owner = get_owner(session, user_id)
     pots = find_pots(session, user_id, now=now)
+    postings = list_wallet_postings(session, user_id, cursor=request.args.get("cursor"))
     return render(
         "admin/wallets/show.html",
         status=status,
@@ -107,7 +109,8 @@ def _page(
         pots=pots,
         lots=list_lots(session, user_id, now=now),
         adjustments=list_adjustments(session, user_id),
-        postings=list_wallet_postings(session, user_id, cursor=request.args.get("cursor")),
+        postings=postings,
+        subjects=name_subjects(session, [row.subject_id for row in postings.items]),
         is_first_page=not request.args.get("cursor"),
         fields=fields,
         errors=errors or [],

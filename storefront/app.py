@@ -20,8 +20,11 @@ import admin.disputes
 import admin.flash_sales
 import admin.images
 import admin.imports
+import admin.jobs
+import admin.ledger
 import admin.orders
 import admin.overview
+import admin.payments
 import admin.product_editor
 import admin.products
 import admin.promo_batches
@@ -31,6 +34,7 @@ import admin.releases
 import admin.search_words
 import admin.topup_packages
 import admin.wallets
+import admin.webhooks
 import api.health
 import api.licenses
 import api.webhooks
@@ -57,6 +61,7 @@ from storefront.config import Settings
 from storefront.error_pages import init_error_pages
 from storefront.i18n import LanguagePrefix, current_locale, init_languages, locale_url
 from storefront.kit.money import Money
+from storefront.ledger.words import account_name, posting_name
 from storefront.licenses.owned import owned_products
 from storefront.markup import render_markdown
 from storefront.messages import message_for
@@ -178,6 +183,8 @@ def _init_templates(app: Flask, shop: Shop) -> None:
         },
         locale_url=locale_url,
         message_for=message_for,
+        account_name=account_name,
+        posting_name=posting_name,
         may=may,
         clock=shop.clock,
         cart_count=header_figure(_cart_count, otherwise=0),
@@ -222,6 +229,10 @@ def _register_pages(app: Flask, shop: Shop) -> None:
     app.register_blueprint(admin.search_words.bp)
     app.register_blueprint(admin.wallets.bp)
     app.register_blueprint(admin.topup_packages.bp)
+    app.register_blueprint(admin.payments.bp)
+    app.register_blueprint(admin.ledger.bp)
+    app.register_blueprint(admin.webhooks.bp)
+    app.register_blueprint(admin.jobs.bp)
     app.register_blueprint(admin.audit.bp)
     app.register_blueprint(admin.imports.bp)
     app.register_blueprint(api.health.bp)

@@ -68,6 +68,7 @@ ICONS = (
     *("chevron-up", "image", "upload"),
     *("shield-check", "shopping-cart", "sliders-horizontal", "sparkles", "star", "sun"),
     *("tag", "trash-2", "triangle-alert", "undo-2", "user", "wallet", "x", "zap"),
+    *("scale", "webhook"),
 )
 
 

@@ -91,6 +91,10 @@ _MESSAGES: Final = {
         "The payment service does not answer right now. Your order is kept: try again in a minute."
     ),
     "gateway_refused": _("The payment service did not accept this payment. Nothing was charged."),
+    "posting_not_found": _("This posting does not exist."),
+    "webhook_not_found": _("This event does not exist."),
+    "task_not_found": _("This task does not exist any more."),
+    "task_not_dead": _("This task was not given up: it waits or is done already."),
     "payment_not_open": _("This payment is already finished."),
     "order_not_open": _("This order can no longer be changed."),
     "release_not_available": _("This version cannot be downloaded."),

@@ -6,7 +6,7 @@ was killed, is picked up by the sweep once its lease has run out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from storefront.db import Base, Identified, ring_after_commit
+from storefront.errors import Conflict, NotFound
 from storefront.kit.ids import new_id
 
 LEASE = timedelta(seconds=20)
@@ -40,6 +41,7 @@ class OutboxMessage(Identified, Base):
     __table_args__ = (
         CheckConstraint("state IN ('pending', 'done', 'dead')", name="state"),
         Index("ix_outbox_due", "available_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_outbox_dead", "id", postgresql_where=text("state = 'dead'")),
     )
 
     task: Mapped[str] = mapped_column(String(80))
@@ -169,6 +171,40 @@ def bury_exhausted(session: Session) -> int:
     return len(buried.all())
 
 
+def retry_message(session: Session, message_id: UUID) -> OutboxMessage:
+    """Give a message that was given up all its attempts again, at once. Locks its row.
+
+    The last error stays written until the next one. Raises NotFound, and Conflict `task_not_dead`
+    for one that still waits or is done: of two who ask at once, the second hears that.
+    """
+    message = session.scalar(
+        select(OutboxMessage)
+        .where(OutboxMessage.id == message_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if message is None:
+        raise NotFound("task")
+    if message.state != MessageState.DEAD:
+        raise Conflict("task_not_dead")
+    _revive(session, [message.id])
+    return message
+
+
+def retry_dead_messages(session: Session, task: str, *, limit: int) -> list[UUID]:
+    """The same for the oldest of all given up messages of one task; which they were. Rows that
+    somebody else revives right now are left to them (FOR UPDATE SKIP LOCKED)."""
+    found = session.scalars(
+        select(OutboxMessage.id)
+        .where(OutboxMessage.state == MessageState.DEAD, OutboxMessage.task == task)
+        .order_by(OutboxMessage.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    _revive(session, found)
+    return list(found)
+
+
 def purge_finished(session: Session, *, older_than: timedelta) -> int:
     """Delete messages done for longer than `older_than`; dead ones stay for people to look at."""
     gone = session.scalars(
@@ -203,6 +239,23 @@ def _claim(session: Session, candidates: Any) -> Claim | None:
         .execution_options(synchronize_session=False)
     ).one_or_none()
     return None if row is None else Claim(row.id, row.task, row.payload, row.attempts)
+
+
+def _revive(session: Session, message_ids: Sequence[UUID]) -> None:
+    session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id.in_(message_ids))
+        .values(
+            state=MessageState.PENDING,
+            attempts=0,
+            available_at=func.now(),
+            leased_until=None,
+            finished_at=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    for message_id in message_ids:
+        ring_after_commit(session, message_id)
 
 
 def _settle(session: Session, claim: Claim, **values: Any) -> bool:

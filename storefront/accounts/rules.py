@@ -18,11 +18,15 @@ class Permission(StrEnum):
     ADJUST_WALLETS = "adjust_wallets"
     MANAGE_TOPUPS = "manage_topups"
     REFUND = "refund"
+    SEE_PAYMENTS = "see_payments"
+    SEE_LEDGER = "see_ledger"
+    MANAGE_WEBHOOKS = "manage_webhooks"
+    MANAGE_JOBS = "manage_jobs"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.CUSTOMER: frozenset(),
-    Role.MODERATOR: frozenset({Permission.SEE_ORDERS}),
+    Role.MODERATOR: frozenset({Permission.SEE_ORDERS, Permission.SEE_PAYMENTS}),
     Role.ADMIN: frozenset(Permission),
 }
 

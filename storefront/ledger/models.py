@@ -115,6 +115,10 @@ class LedgerPosting(Identified, Base):
             " 'dispute_won', 'dispute_lost', 'debt_repayment', 'gateway_fee')",
             name="kind",
         ),
+        Index("ix_ledger_postings_kind", "kind", "id"),
+        Index("ix_ledger_postings_reference", "reference"),
+        # Postings lie in the order of their time, so a small index of ranges finds a day.
+        Index("ix_ledger_postings_posted_at", "posted_at", postgresql_using="brin"),
     )
 
     kind: Mapped[str] = mapped_column(String(20))

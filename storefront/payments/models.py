@@ -149,13 +149,17 @@ class WebhookState(StrEnum):
 
 class WebhookEvent(Identified, Base):
     """The inbox: a signed event is stored once per (source, event id) and applied by a job, which
-    notes the payment it is about."""
+    notes the payment it is about. Staff may have it applied again: `replays` counts how often."""
 
     __tablename__ = "webhook_events"
     __table_args__ = (
         UniqueConstraint("source", "event_id"),
         CheckConstraint("state IN ('received', 'applied', 'ignored')", name="state"),
         CheckConstraint("state <> 'applied' OR payment_id IS NOT NULL", name="applied"),
+        CheckConstraint("replays >= 0", name="replays"),
+        CheckConstraint("(replays > 0) = (replayed_at IS NOT NULL)", name="replayed_at"),
+        Index("ix_webhook_events_received", "id", postgresql_where=text("state = 'received'")),
+        Index("ix_webhook_events_object", text("(payload #>> '{data,object,id}')")),
     )
 
     source: Mapped[str] = mapped_column(String(20))
@@ -166,3 +170,5 @@ class WebhookEvent(Identified, Base):
     state: Mapped[str] = mapped_column(String(10), default=WebhookState.RECEIVED)
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
     applied_at: Mapped[datetime | None]
+    replays: Mapped[int] = mapped_column(default=0, server_default="0")
+    replayed_at: Mapped[datetime | None]

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from storefront.errors import Conflict
+from storefront.accounts.service import record_audit
+from storefront.errors import Conflict, NotFound
 from storefront.kit.ids import new_id
 from storefront.kit.money import Money
 from storefront.kit.state import Moved
@@ -152,8 +153,48 @@ def receive_event(session: Session, *, source: str, event: GatewayEvent) -> bool
     )
     if stored is None:
         return False
-    enqueue(session, APPLY_WEBHOOK, {"webhook_id": str(stored)}, dedupe_key=f"webhook:{stored}")
+    enqueue(session, APPLY_WEBHOOK, {"webhook_id": str(stored)}, dedupe_key=event_key(stored))
     return True
+
+
+def replay_event(session: Session, webhook_id: UUID, *, actor_id: UUID, now: datetime) -> None:
+    """Have a stored event applied again, whatever became of it, and note who asked.
+
+    Locks the event's row, so two people who ask at once are two replays. Harmless any number of
+    times: to apply an event is to ask the gateway what is true now. Raises NotFound.
+    """
+    event = session.scalar(
+        select(WebhookEvent).where(WebhookEvent.id == webhook_id).with_for_update()
+    )
+    if event is None:
+        raise NotFound("webhook")
+    before = event.state
+    event.state = WebhookState.RECEIVED
+    event.applied_at = None
+    event.replays += 1
+    event.replayed_at = now
+    enqueue(
+        session,
+        APPLY_WEBHOOK,
+        {"webhook_id": str(event.id)},
+        dedupe_key=event_key(event.id, replays=event.replays),
+    )
+    record_audit(
+        session,
+        actor_id=actor_id,
+        action="replay_webhook",
+        subject=("webhook", event.id),
+        detail={
+            "event_type": event.event_type,
+            "replay": event.replays,
+            "changes": {"state": [before, WebhookState.RECEIVED]},
+        },
+    )
+
+
+def event_key(webhook_id: UUID, *, replays: int = 0) -> str:
+    """The key under which the application of an event, or its latest replay, was enqueued."""
+    return f"webhook:{webhook_id}:replay:{replays}" if replays else f"webhook:{webhook_id}"
 
 
 def close_event(

@@ -24,6 +24,23 @@ from storefront.ledger.models import (
     PostingKind,
 )
 
+# Reasons for which a wallet can move, and of those the ones that speak of bonus by themselves.
+WALLET_KINDS: Final = tuple(
+    kind
+    for kind in PostingKind
+    if kind
+    not in (
+        PostingKind.REFUND_FAILED,
+        PostingKind.DISPUTE_FEE,
+        PostingKind.DISPUTE_LOST,
+        PostingKind.GATEWAY_FEE,
+    )
+)
+BONUS_KINDS: Final = (
+    PostingKind.BONUS_EXPIRY,
+    PostingKind.BONUS_CLAWBACK,
+    PostingKind.BONUS_RETURN,
+)
 PAGE_SIZE: Final = 20
 EXPORT_PAGE: Final = 1000
 

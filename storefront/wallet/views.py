@@ -34,6 +34,8 @@ from storefront.wallet.forms import (
     parse_baht,
 )
 from storefront.wallet.history import (
+    BONUS_KINDS,
+    WALLET_KINDS,
     HistoryFilter,
     HistoryRow,
     list_history,
@@ -193,23 +195,15 @@ def _wallet_page(
         references=_references(session, history.items),
         wanted=wanted,
         query=_query(wanted),
-        kinds=PostingKind,
+        kinds=WALLET_KINDS,
+        bonus_kinds=BONUS_KINDS,
         months=list_months(session, user_id),
     )
 
 
-_OF_ORDERS = (
-    PostingKind.PURCHASE,
-    PostingKind.WALLET_HOLD,
-    PostingKind.WALLET_RELEASE,
-    PostingKind.REFUND,
-)
-
-
 def _references(session: Session, rows: Sequence[HistoryRow]) -> Mapping[UUID, str]:
-    """The order numbers of these movements, by order."""
-    about = [row.subject_id for row in rows if row.kind in _OF_ORDERS and row.subject_id]
-    return find_references(session, about)
+    """The order numbers of these movements, by order; top-ups and the like have none."""
+    return find_references(session, [row.subject_id for row in rows if row.subject_id])
 
 
 def _wanted() -> HistoryFilter:

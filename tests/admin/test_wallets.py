@@ -71,7 +71,7 @@ def test_the_page_shows_pots_lots_and_postings_that_add_up(
     text = text_of_page(staff.get(page_of(owner)))
     assert "฿70" in text
     assert f"order:{order.id}" in text
-    assert text.count("Balanced") == 3
+    assert text.count("Adds up to zero") == 3
     assert "Not balanced" not in text
 
 

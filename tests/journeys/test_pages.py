@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from tests.journeys.visitor import Visit
 
@@ -33,7 +34,12 @@ MEMBER = [
     "/account/sessions",
     "/checkout",
 ]
-STAFF = ["/admin", "/admin/orders"]
+STAFF = [
+    *("/admin", "/admin/payments", "/admin/payments?q=nobody", "/admin/ledger"),
+    *("/admin/ledger/accounts", "/admin/webhooks", "/admin/jobs", "/admin/jobs?state=pending"),
+    # Last, because its first order is looked at next.
+    "/admin/orders",
+]
 
 
 def check(visitor: Visit, path: str) -> None:
@@ -96,6 +102,21 @@ def test_staff_pages_fit_and_are_accessible(visit: Begin, width: int) -> None:
         check(visitor, path)
     visitor.page.locator("main a:has-text('QR-')").first.click()
     check(visitor, visitor.page.url.removeprefix(visitor.url("")))
+
+
+def test_the_menu_of_the_back_office_opens_on_a_phone_without_script(visit: Begin) -> None:
+    visitor = visit(locale="en", width=390, javascript=False)
+    visitor.go("/sign-in?next=/en/admin")
+    visitor.press("form[action$='/sign-in/discord'] button[type=submit]")
+    visitor.page.locator("#user-mali").click()
+    link = visitor.page.get_by_role("link", name="Ledger")
+    expect(link).to_have_count(0)
+
+    visitor.press("[popovertarget=admin-menu]")
+    link.click()
+
+    expect(visitor.page).to_have_url(visitor.url("/admin/ledger"))
+    expect(visitor.page.locator("#admin-menu [aria-current=page]")).to_have_text("Ledger")
 
 
 def test_the_first_tab_stop_skips_to_the_content(visit: Begin) -> None:

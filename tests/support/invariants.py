@@ -77,6 +77,10 @@ INVARIANTS = {
         WHERE e.amount_satang IS DISTINCT FROM w.amount_satang OR NOT EXISTS (
             SELECT 1 FROM audit_entries a WHERE a.action = 'adjust_wallet'
                 AND a.subject_id = w.user_id::text AND a.actor_id = w.actor_id)""",
+    "A2 a webhook was applied again as often as the audit says": """
+        SELECT w.id FROM webhook_events w WHERE w.replays <> (
+            SELECT count(*) FROM audit_entries a
+            WHERE a.action = 'replay_webhook' AND a.subject_id = w.id::text)""",
     "L4 no wallet below zero, no debt above": """
         SELECT id FROM ledger_accounts WHERE balance_satang <> 0
             AND (balance_satang < 0) <> (kind = 'debt')""",

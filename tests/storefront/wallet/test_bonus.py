@@ -53,7 +53,11 @@ def booked(database: Database, kind: Kind) -> int:
 def notices(database: Database, event: str) -> list[dict[str, object]]:
     with database.reading() as session:
         return list(
-            session.scalars(select(Notification.context).where(Notification.event == event))
+            session.scalars(
+                select(Notification.context)
+                .where(Notification.event == event)
+                .order_by(Notification.id)
+            )
         )
 
 
