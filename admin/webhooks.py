@@ -101,8 +101,10 @@ def replay_many() -> Response:
     chosen = _chosen()
     done = _replay_all(chosen) if chosen else 0
     if done:
-        words = "%(num)d event will be applied again.", "%(num)d events will be applied again."
-        flash(ngettext(*words, done), "success")
+        said = ngettext(
+            "%(num)d event will be applied again.", "%(num)d events will be applied again.", done
+        )
+        flash(said, "success")
     else:
         flash(_("Choose at least one event."), "error")
     return see_other(url_for("admin_webhooks.index", **_kept()))
