@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from storefront.disputes.service import keep_taken
 from storefront.ledger.models import AccountKind, LedgerPosting, PostingKind
 from storefront.ledger.service import Leg, post_entries
 from storefront.orders.models import Order, OrderAction
@@ -38,6 +39,7 @@ def undo_refund(
         _return_to_wallet(session, refund, payment, now=now)
     else:
         _restore_order(session, refund, order, now=now)
+        keep_taken(session, payment.id, order.id)
 
 
 def _book_back(session: Session, refund: Refund, payment: Payment, *, now: datetime) -> None:
