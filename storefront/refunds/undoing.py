@@ -16,7 +16,7 @@ from storefront.payments.models import Payment
 from storefront.refunds.consequences import align_licenses
 from storefront.refunds.models import Refund
 from storefront.wallet.bonus import undo_clawback
-from storefront.wallet.debts import lock_standing
+from storefront.wallet.debts import lock_standing, repay_debt
 
 GATEWAY_ACTOR = "gateway"
 
@@ -75,6 +75,7 @@ def _return_to_wallet(session: Session, refund: Refund, payment: Payment, *, now
         now=now,
     )
     undo_clawback(session, reference, now=now)
+    repay_debt(session, refund.user_id, cause=reference, now=now)
 
 
 def _restore_order(session: Session, refund: Refund, order: Order, *, now: datetime) -> None:

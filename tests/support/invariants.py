@@ -83,6 +83,10 @@ INVARIANTS = {
     "L4 no wallet below zero, no debt above": """
         SELECT id FROM ledger_accounts WHERE balance_satang <> 0
             AND (balance_satang < 0) <> (kind = 'debt')""",
+    "L4 who owes the shop has no paid money": """
+        SELECT d.id FROM ledger_accounts d
+        JOIN ledger_accounts p ON p.user_id = d.user_id AND p.kind = 'wallet_paid'
+        WHERE d.kind = 'debt' AND d.balance_satang < 0 AND p.balance_satang > 0""",
     "L4 what is held is the wallet's part of open orders and of refunds under way": """
         SELECT 1 WHERE
             (SELECT coalesce(sum(e.amount_satang), 0) FROM ledger_entries e
