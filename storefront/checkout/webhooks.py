@@ -16,6 +16,7 @@ from storefront.disputes.flow import refresh_disputes
 from storefront.kit.ids import parse_id
 from storefront.payments.models import Payment, WebhookEvent, WebhookState
 from storefront.payments.service import close_event
+from storefront.providers.payments import GatewayRefused
 from storefront.refunds.flow import refresh_refunds
 
 REFUND_EVENTS = ("refund.", "charge.refund")
@@ -40,6 +41,8 @@ def apply_webhook(shop: Shop, webhook_id: UUID) -> None:
         payment_id = _find_payment_id(reader, hint)
     if event.state != WebhookState.RECEIVED:
         return
+    if payment_id is None and event.event_type.startswith((*REFUND_EVENTS, DISPUTE_EVENTS)):
+        payment_id = _ask_whose(shop, hint)
     if payment_id is not None:
         refresh_payment(
             shop, payment_id, session_id=hint.session_id, intent_id=hint.gateway_payment_id
@@ -56,6 +59,24 @@ def _refresh_what_followed(shop: Shop, payment_id: UUID, event_type: str) -> Non
         refresh_refunds(shop, payment_id)
     if event_type.startswith(DISPUTE_EVENTS):
         refresh_disputes(shop, payment_id)
+
+
+def _ask_whose(shop: Shop, hint: Hint) -> UUID | None:
+    """Refunds and disputes name the gateway's payment alone. When their event comes before that of
+    the payment itself we do not know it yet; the gateway knows ours."""
+    if hint.gateway_payment_id is None:
+        return None
+    try:
+        seen = shop.gateway.fetch_session(hint.gateway_payment_id)
+    except GatewayRefused:
+        return None
+    own_id = parse_id(seen.payment_id or "")
+    with shop.database.reading() as reader:
+        return (
+            None
+            if own_id is None
+            else reader.scalar(select(Payment.id).where(Payment.id == own_id))
+        )
 
 
 def read_hint(event_type: str, payload: dict[str, Any]) -> Hint:

@@ -16,7 +16,7 @@ from storefront.ledger.models import AccountKind, PostingKind
 from storefront.ledger.service import Leg, post_entries
 from storefront.payments.models import Payment, PaymentPurpose
 from storefront.wallet.bonus import claw_back_topup_bonus, undo_clawback
-from storefront.wallet.debts import lock_standing
+from storefront.wallet.debts import lock_standing, repay_debt
 
 
 def withdraw(
@@ -34,7 +34,7 @@ def give_back(
     session: Session, dispute: Dispute, payment: Payment, *, is_order: bool, now: datetime
 ) -> None:
     """The case is won: the bank gave the money back. What is still owed of it is owed no more, the
-    rest is in the wallet again."""
+    rest is in the wallet again and pays what is owed for other cases."""
     legs = [Leg(AccountKind.DISPUTES, dispute.amount)]
     if not is_order:
         standing = lock_standing(session, payment.user_id)
@@ -44,6 +44,8 @@ def give_back(
             Leg(AccountKind.WALLET_PAID, dispute.amount - forgiven, payment.user_id),
         ]
     _post(session, PostingKind.DISPUTE_WON, dispute, payment, legs, -dispute.amount, now)
+    if not is_order:
+        repay_debt(session, payment.user_id, cause=_reference(dispute), now=now)
     undo_clawback(session, _reference(dispute), now=now)
 
 

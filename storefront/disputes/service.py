@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from storefront.disputes.models import DISPUTE_MACHINE, Dispute, DisputeAction, DisputeState
 from storefront.disputes.money import book_fee, book_loss, give_back, withdraw
 from storefront.disputes.notices import tell_buyer, tell_staff
+from storefront.disputes.queries import list_payment_disputes
 from storefront.errors import Conflict
 from storefront.kit.ids import new_id
 from storefront.kit.state import Moved
@@ -69,6 +70,18 @@ def settle_dispute(
         book_fee(session, dispute, payment, now=now)
     session.flush()
     return DisputeState(dispute.state)
+
+
+def keep_taken(session: Session, payment_id: UUID, order_id: UUID) -> None:
+    """A refund of a disputed order came to nothing and its licences are back: what a dispute holds
+    is taken again. Payment and order are locked by the caller; idempotent."""
+    for dispute in list_payment_disputes(session, payment_id):
+        if dispute.state not in (DisputeState.OPEN, DisputeState.LOST):
+            continue
+        cause = dispute_cause(dispute.id)
+        suspend_order(session, order_id, cause=cause)
+        if dispute.state == DisputeState.LOST:
+            revoke_suspended(session, cause=cause)
 
 
 def _open_case(session: Session, payment: Payment, seen: GatewayDispute, *, now: datetime) -> Case:

@@ -131,7 +131,8 @@ class GatewayEvent:
 
 
 class GatewayUnavailable(Unavailable):
-    """No answer, an error of theirs, or a rate limit: the effect may or may not have happened."""
+    """No answer, an error of theirs, a rate limit, or a wrong key of ours: the effect may or may
+    not have happened."""
 
     def __init__(self, message: str) -> None:
         super().__init__("gateway_unavailable", message)

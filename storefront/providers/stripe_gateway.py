@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import stripe
+import structlog
 from stripe import StripeClient
 
 from storefront.db import forbid_open_transaction
@@ -35,6 +36,8 @@ from storefront.providers.stripe_objects import (
     read_session,
     refund_params,
 )
+
+log = structlog.get_logger()
 
 TIMEOUT_SECONDS = 10
 RETRIES = 2
@@ -170,7 +173,9 @@ def _translated_errors() -> Iterator[None]:
         raise GatewayRefused(error.code or "invalid_request") from error
     except stripe.StripeError as error:
         if error.http_status in (401, 403):
-            raise GatewayRefused("misconfigured") from error
+            # Our key is wrong: that says nothing about the payment, which may have gone through.
+            log.error("gateway_misconfigured", error=type(error).__name__)
+            raise GatewayUnavailable("misconfigured") from error
         raise GatewayUnavailable(f"{type(error).__name__} {error.http_status}") from error
 
 

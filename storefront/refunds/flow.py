@@ -56,7 +56,8 @@ def send_refund(shop: Shop, refund_id: UUID) -> RefundState:
     """Ask the gateway for a pending refund and record its answer; one that was sent is left alone.
 
     Idempotent: the same key makes the gateway find the same refund, and where it has forgotten the
-    key it is looked up first. Raises GatewayUnavailable, after which it is tried again.
+    key it is looked up first. Raises GatewayUnavailable, or GatewayRefused when it may not even be
+    looked up; then it is tried again.
     """
     with shop.database.reading() as reader:
         refund, payment = reader.execute(
@@ -66,8 +67,9 @@ def send_refund(shop: Shop, refund_id: UUID) -> RefundState:
         ).one()
     if refund.state != RefundState.PENDING:
         return RefundState(refund.state)
+    seen = _find_sent(shop, refund, payment)
     try:
-        seen = _find_sent(shop, refund, payment) or shop.gateway.refund(_request(refund, payment))
+        seen = seen or shop.gateway.refund(_request(refund, payment))
     except GatewayRefused as refusal:
         with shop.database.transaction() as session:
             fail_refund(session, refund_id, failure=refusal.message, now=shop.clock())
@@ -93,8 +95,8 @@ def _send_now(shop: Shop, refund: Refund) -> RefundState:
         return RefundState(refund.state)
     try:
         return send_refund(shop, refund.id)
-    except GatewayUnavailable:
-        log.info("refund_waits_for_the_gateway", refund_id=str(refund.id))
+    except (GatewayUnavailable, GatewayRefused) as error:
+        log.warning("refund_waits", refund_id=str(refund.id), reason=error.message)
         return RefundState.PENDING
 
 

@@ -28,8 +28,10 @@ from storefront.wallet.service import find_spending
 
 
 def finish_wallet_refund(session: Session, refund: Refund, order: Order, *, now: datetime) -> None:
-    """Put the money of a locked order's refund into the wallet and tell the buyer. Locks the
-    wallet; idempotent by refund (L5)."""
+    """Put the money of a locked order's refund into the wallet, give the code back once all of the
+    money is back, and tell the buyer. Locks the code, then the wallet, like placing an order does;
+    idempotent by refund (L5)."""
+    _give_code_back(session, order, now=now)
     lock_standing(session, refund.user_id)
     spending = find_spending(session, order.id) if refund.bonus else None
     post_entries(
@@ -50,7 +52,7 @@ def finish_wallet_refund(session: Session, refund: Refund, order: Order, *, now:
         now=now,
     )
     repay_debt(session, refund.user_id, cause=f"refund:{refund.id}", now=now)
-    _conclude(session, refund, order, now=now)
+    _tell(session, refund, "refund_succeeded", now=now)
 
 
 def settle_refund(
@@ -77,7 +79,8 @@ def settle_refund(
             if _move(refund, RefundAction.SUCCEED):
                 refund.settled_at = now
                 _book(session, refund, payment, now=now)
-                _conclude(session, refund, order, now=now)
+                _give_code_back(session, order, now=now)
+                _tell(session, refund, "refund_succeeded", now=now)
         case RefundStatus.FAILED:
             _fail(session, refund, payment, order, failure=seen.failure or "failed", now=now)
     session.flush()
@@ -130,16 +133,12 @@ def _book(session: Session, refund: Refund, payment: Payment, *, now: datetime) 
     )
 
 
-def _conclude(session: Session, refund: Refund, order: Order | None, *, now: datetime) -> None:
-    """The buyer has the money: tell them, and give the code back once all of it came."""
-    session.flush()
-    if (
-        order is not None
-        and order.state == OrderState.REFUNDED
-        and not has_open_refunds(session, order.id)
-    ):
+def _give_code_back(session: Session, order: Order | None, *, now: datetime) -> None:
+    """Once all of an order's money is with the buyer, its use of a code is free again."""
+    if order is None or order.state != OrderState.REFUNDED:
+        return
+    if not has_open_refunds(session, order.id):
         return_use(session, order.id, now=now)
-    _tell(session, refund, "refund_succeeded", now=now)
 
 
 def _fail(

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from storefront.disputes.service import keep_taken
 from storefront.ledger.models import AccountKind, LedgerPosting, PostingKind
 from storefront.ledger.service import Leg, post_entries
 from storefront.orders.models import Order, OrderAction
@@ -15,7 +16,7 @@ from storefront.payments.models import Payment
 from storefront.refunds.consequences import align_licenses
 from storefront.refunds.models import Refund
 from storefront.wallet.bonus import undo_clawback
-from storefront.wallet.debts import lock_standing
+from storefront.wallet.debts import lock_standing, repay_debt
 
 GATEWAY_ACTOR = "gateway"
 
@@ -38,6 +39,7 @@ def undo_refund(
         _return_to_wallet(session, refund, payment, now=now)
     else:
         _restore_order(session, refund, order, now=now)
+        keep_taken(session, payment.id, order.id)
 
 
 def _book_back(session: Session, refund: Refund, payment: Payment, *, now: datetime) -> None:
@@ -73,6 +75,7 @@ def _return_to_wallet(session: Session, refund: Refund, payment: Payment, *, now
         now=now,
     )
     undo_clawback(session, reference, now=now)
+    repay_debt(session, refund.user_id, cause=reference, now=now)
 
 
 def _restore_order(session: Session, refund: Refund, order: Order, *, now: datetime) -> None:

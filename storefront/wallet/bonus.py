@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import ScalarSelect, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from storefront.errors import Conflict, NotFound
@@ -45,8 +45,9 @@ def find_expired_wallets(session: Session, *, now: datetime, limit: int = BATCH)
 
 def expire_bonus(session: Session, account_id: UUID, *, now: datetime) -> Money:
     """Book what has expired in this bonus account out of it, one posting per lot, and return how
-    much that was. Locks the account, so a purchase at the same time comes before or after;
-    idempotent per lot."""
+    much that was. Locks the account, so a purchase at the same time comes before or after; run
+    again it finds nothing left. What was held or refunded comes back into a lot that may have
+    expired before: then that is booked out by a posting of its own."""
     account = session.execute(
         select(LedgerAccount.user_id, LedgerAccount.currency)
         .where(LedgerAccount.id == account_id, LedgerAccount.kind == AccountKind.WALLET_BONUS)
@@ -54,8 +55,8 @@ def expire_bonus(session: Session, account_id: UUID, *, now: datetime) -> Money:
     ).one()
     booked = Money(0, account.currency)
     # Read under the lock: an earlier run may have booked them meanwhile.
-    for lot_id, satang in session.execute(
-        select(WalletLot.id, WalletLot.remaining_satang)
+    for lot_id, satang, times in session.execute(
+        select(WalletLot.id, WalletLot.remaining_satang, _times_expired())
         .where(WalletLot.account_id == account_id, is_expired(now))
         .order_by(*SPENDING_ORDER)
     ).all():
@@ -63,7 +64,7 @@ def expire_bonus(session: Session, account_id: UUID, *, now: datetime) -> Money:
         post_entries(
             session,
             kind=PostingKind.BONUS_EXPIRY,
-            reference=f"lot:{lot_id}",
+            reference=f"lot:{lot_id}:{times}" if times else f"lot:{lot_id}",
             subject_id=lot_id,
             legs=[
                 Leg(AccountKind.WALLET_BONUS, -left, account.user_id, lot_id=lot_id),
@@ -223,6 +224,20 @@ def undo_clawback(session: Session, reference: str, *, now: datetime) -> None:
             Leg(AccountKind.WALLET_BONUS, taken, topup.user_id, return_of=clawback.posting_id),
         ],
         now=now,
+    )
+
+
+def _times_expired() -> ScalarSelect[int]:
+    """How often a lot was booked out already."""
+    return (
+        select(func.count())
+        .select_from(LedgerPosting)
+        .where(
+            LedgerPosting.kind == PostingKind.BONUS_EXPIRY,
+            LedgerPosting.subject_id == WalletLot.id,
+        )
+        .correlate(WalletLot)
+        .scalar_subquery()
     )
 
 

@@ -201,11 +201,13 @@ def hold_wallet(
 
 
 def release_wallet(session: Session, *, user_id: UUID, order_id: UUID, now: datetime) -> None:
-    """Put what was held for a closed order back into the very lots it came from. Locks the
-    wallet's accounts; idempotent by order; nothing to do when nothing was held."""
+    """Put what was held for a closed order back into the very lots it came from, and pay with it
+    what its owner owes. Locks the person's accounts; idempotent by order; nothing to do when
+    nothing was held."""
     held = find_spending(session, order_id)
     if held is None:
         return
+    lock_standing(session, user_id)
     post_entries(
         session,
         kind=PostingKind.WALLET_RELEASE,
@@ -218,6 +220,7 @@ def release_wallet(session: Session, *, user_id: UUID, order_id: UUID, now: date
         ],
         now=now,
     )
+    repay_debt(session, user_id, cause=f"order:{order_id}", now=now)
 
 
 def find_spending(session: Session, order_id: UUID) -> OrderSpending | None:

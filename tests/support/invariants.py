@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+
 from sqlalchemy import text
 
 from storefront.db import Database
@@ -84,6 +87,10 @@ INVARIANTS = {
     "L4 no wallet below zero, no debt above": """
         SELECT id FROM ledger_accounts WHERE balance_satang <> 0
             AND (balance_satang < 0) <> (kind = 'debt')""",
+    "L4 who owes the shop has no paid money": """
+        SELECT d.id FROM ledger_accounts d
+        JOIN ledger_accounts p ON p.user_id = d.user_id AND p.kind = 'wallet_paid'
+        WHERE d.kind = 'debt' AND d.balance_satang < 0 AND p.balance_satang > 0""",
     "L4 what is held is the wallet's part of open orders and of refunds under way": """
         SELECT 1 WHERE
             (SELECT coalesce(sum(e.amount_satang), 0) FROM ledger_entries e
@@ -229,11 +236,11 @@ INVARIANTS = {
             SELECT 1 FROM licenses k WHERE k.order_line_id = i.id
                 AND k.cause = 'refund:' || o.id
                 AND k.unit <= i.quantity
-                    - i.quantity * back.satang / (i.total_satang - i.discount_satang)
+                    - div(i.quantity * back.satang, i.total_satang - i.discount_satang)
             UNION ALL
             SELECT 1 FROM licenses k WHERE k.order_line_id = i.id AND k.status <> 'revoked'
                 AND k.unit > i.quantity
-                    - i.quantity * back.satang / (i.total_satang - i.discount_satang))""",
+                    - div(i.quantity * back.satang, i.total_satang - i.discount_satang))""",
     "K2 an open dispute suspends what it bought, a lost one ends it": """
         SELECT k.id FROM disputes d JOIN payments p ON p.id = d.payment_id
         JOIN ledger_postings l ON l.kind = 'purchase' AND l.reference = p.gateway_payment_id
@@ -252,12 +259,35 @@ INVARIANTS = {
 }
 
 
-def check_invariants(database: Database) -> None:
+def check_invariants(database: Database, invariants: Mapping[str, str] = INVARIANTS) -> None:
     """Raise AssertionError naming each broken invariant and its rows."""
     broken = {}
     with database.reading() as session:
-        for name, query in INVARIANTS.items():
+        for name, query in invariants.items():
             rows = session.execute(text(query)).all()
             if rows:
                 broken[name] = rows[:5]
     assert not broken, broken
+
+
+@contextmanager
+def quick_check(
+    database: Database, invariants: Mapping[str, str] = INVARIANTS
+) -> Iterator[Callable[[], None]]:
+    """The same as one prepared statement on one connection, a tenth of the time: for tests that
+    check after every step."""
+    at_once = " UNION ALL ".join(f"SELECT 1 WHERE EXISTS ({one})" for one in invariants.values())
+    with closing(database.engine.raw_connection()) as connection:
+        connection.driver_connection.autocommit = True  # type: ignore[union-attr]
+
+        def check() -> None:
+            with closing(connection.cursor()) as cursor:
+                cursor.execute(at_once, prepare=True)
+                broken = cursor.fetchall()
+            if broken:
+                check_invariants(database, invariants)
+
+        try:
+            yield check
+        finally:
+            connection.driver_connection.autocommit = False  # type: ignore[union-attr]

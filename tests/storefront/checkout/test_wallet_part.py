@@ -159,13 +159,14 @@ def test_who_owes_the_shop_cannot_spend_from_the_wallet(shop: Shop, buyer: User)
             kind=PostingKind.DISPUTE,
             reference="du_test",
             legs=[
-                Leg(AccountKind.GATEWAY, baht(5)),
+                Leg(AccountKind.GATEWAY, baht(75)),
+                Leg(AccountKind.WALLET_PAID, -baht(70), buyer.id),
                 Leg(AccountKind.DEBT, -baht(5), buyer.id),
             ],
         )
 
     with pytest.raises(Conflict) as refused:
-        place(shop, buyer, baht(490), wallet_part=baht(50))
+        place(shop, buyer, baht(490), wallet_part=baht(20))
 
     assert refused.value.code == "wallet_frozen"
 
