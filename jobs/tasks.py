@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from jobs import mail, payments, pictures, releases, search, share_cards
+from jobs import mail, payments, pictures, receipts, releases, search, share_cards
 from storefront.bootstrap import Shop
 from storefront.checkout.webhooks import apply_webhook
 
@@ -24,6 +24,7 @@ TASKS: Mapping[str, Task] = {
     "make_pictures": pictures.make_pictures,
     "forget_picture": pictures.forget_picture,
     "forget_archive": releases.forget_archive,
+    "number_receipts": receipts.number,
     "index_product": search.index_product,
     "index_stale": search.index_stale,
 }

@@ -17,6 +17,7 @@ class Permission(StrEnum):
     MANAGE_PROMOS = "manage_promos"
     ADJUST_WALLETS = "adjust_wallets"
     MANAGE_TOPUPS = "manage_topups"
+    MANAGE_SELLER = "manage_seller"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -39,6 +39,7 @@ from storefront.payments.models import Payment, PaymentPurpose
 from storefront.payments.service import create_payment
 from storefront.promos.rules import promo_email
 from storefront.promos.service import reserve_use, return_use, take_use
+from storefront.receipts.service import issue_order_receipt
 from storefront.wallet.service import pay_from_wallet
 
 
@@ -132,8 +133,9 @@ def start_order_payment(session: Session, order: Order, *, now: datetime) -> Pay
 def complete_order(
     session: Session, order: Order, *, actor: str, vault: KeyVault, now: datetime
 ) -> None:
-    """Deliver a paid order that is locked or new: take the stock, issue the keys, queue mail and
-    notice. Idempotent: a completed order is left alone. Raises Conflict `order_not_open`."""
+    """Deliver a paid order that is locked or new: take the stock, issue the keys, write the
+    receipt, queue mail and notice. Idempotent: a completed order is left alone. Raises Conflict
+    `order_not_open`."""
     if order.state == OrderState.PENDING:
         apply_action(session, order, OrderAction.CONFIRM_PAYMENT, actor=actor, now=now)
     if not apply_action(session, order, OrderAction.COMPLETE, actor=actor, now=now):
@@ -141,6 +143,7 @@ def complete_order(
     take_stock(session, order.id)
     take_use(session, order.id, now=now)
     issue_licenses(session, grants_of(order.lines), user_id=order.user_id, vault=vault, now=now)
+    issue_order_receipt(session, order, now=now)
     notify(
         session,
         order.user_id,

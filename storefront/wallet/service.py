@@ -68,10 +68,10 @@ def get_topup(session: Session, topup_id: UUID, *, user_id: UUID) -> TopUp:
 
 def credit_topup(
     session: Session, topup_id: UUID, *, gateway_payment_id: str, now: datetime
-) -> None:
+) -> bool:
     """Credit a paid top-up and its bonus in one posting, and tell the owner. Locks the top-up
     row; idempotent by the gateway's payment id (L5), so the bonus too is given once per payment
-    (L6). The days of the bonus count from `now`."""
+    (L6): False when it was credited before. The days of the bonus count from `now`."""
     topup = session.scalars(select(TopUp).where(TopUp.id == topup_id).with_for_update()).one()
     # A second payment for the same top-up brings its money, but no second bonus.
     bonus = topup.bonus if topup.state != TopUpState.COMPLETED else Money(0, topup.currency)
@@ -91,7 +91,7 @@ def credit_topup(
         now=now,
     )
     if posted is None:
-        return
+        return False
     topup.state = TopUpState.COMPLETED
     topup.completed_at = now
     notify(
@@ -105,6 +105,7 @@ def credit_topup(
         now=now,
     )
     queue_mail(session, event="topup_completed", subject_id=topup.id)
+    return True
 
 
 def close_topup(session: Session, topup_id: UUID, *, state: TopUpState) -> None:
@@ -124,9 +125,10 @@ def credit_stray_payment(
     subject_id: UUID,
     reference: str,
     now: datetime,
-) -> None:
+) -> bool:
     """Money that came for something that is closed or paid already goes to the wallet, once, with
-    a notice and a mail. Idempotent by the gateway's payment id."""
+    a notice and a mail. Idempotent by the gateway's payment id: False when it was credited
+    before."""
     posted = post_entries(
         session,
         kind=PostingKind.WALLET_CREDIT,
@@ -139,7 +141,7 @@ def credit_stray_payment(
         now=now,
     )
     if posted is None:
-        return
+        return False
     notify(
         session,
         user_id,
@@ -151,6 +153,7 @@ def credit_stray_payment(
         now=now,
     )
     queue_mail(session, event="payment_credited", subject_id=payment_id)
+    return True
 
 
 def pay_from_wallet(
