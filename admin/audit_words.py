@@ -73,6 +73,7 @@ _ACTIONS: Final = {
     "add_bonus_tier": _("Added a tier of bonus"),
     "remove_bonus_tier": _("Removed a tier of bonus"),
     "change_topup_limits": _("Changed the limits of top-ups"),
+    "change_seller": _("Changed who sells"),
     "add_search_word": _("Taught the search a word"),
     "remove_search_word": _("Made the search forget a word"),
 }
@@ -94,6 +95,7 @@ _THINGS: Final = {
     "search_word": _("Search word"),
     "wallet": _("Wallet"),
     "topup_offer": _("Top-up offer"),
+    "seller": _("Seller"),
 }
 _FIELDS: Final = {
     "name_th": _("Thai name"),
@@ -157,6 +159,14 @@ _FIELDS: Final = {
     "basis_points": _("Basis points"),
     "pot": _("Pot"),
     "expires_at": _("Can be spent until"),
+    "address_th": _("Thai address"),
+    "address_en": _("English address"),
+    "tax_id": _("Tax id"),
+    "branch": _("Branch"),
+    "phone": _("Phone"),
+    "email": _("E-mail"),
+    "vat_on": _("VAT"),
+    "vat_basis_points": _("VAT in basis points"),
     "file_name": _("File"),
     "category": _("Category"),
     "created": _("Created"),

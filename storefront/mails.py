@@ -27,6 +27,7 @@ from storefront.orders.models import Order
 from storefront.paths import ROOT
 from storefront.payments.models import Payment
 from storefront.providers.mail import Mail
+from storefront.receipts.queries import find_receipt_about
 from storefront.wallet.models import TopUp
 
 Context = tuple[str | None, str, Mapping[str, Any]]
@@ -41,6 +42,7 @@ def compose_mail(
     if not to:
         return None
     prefix = settings.public_url + ("/en" if locale == "en" else "")
+    receipt_id = find_receipt_about(session, subject_id)
     values = {
         **context,
         "locale": locale,
@@ -52,6 +54,7 @@ def compose_mail(
         "wallet_url": f"{prefix}/account/wallet",
         "orders_url": f"{prefix}/account/orders",
         "order_url": f"{prefix}/account/orders/{subject_id}",
+        "receipt_url": receipt_id and f"{prefix}/account/receipts/{receipt_id}",
     }
     environment = _environment(locale)
     subject, text, html = (

@@ -13,8 +13,9 @@ from storefront.accounts.models import User
 from storefront.bootstrap import Shop
 from storefront.catalog.models import Product
 from storefront.checkout import flow
+from storefront.checkout.service import close_order
 from storefront.kit.money import Money, baht
-from storefront.orders.models import Order, PaymentMethod
+from storefront.orders.models import Order, OrderAction, PaymentMethod
 from storefront.payments.models import Payment
 from storefront.receipts.models import Receipt
 from storefront.receipts.service import issue_advance_receipt, issue_order_receipt
@@ -171,7 +172,7 @@ def test_money_that_came_too_late_has_a_receipt_as_an_advance_without_vat(
     pay(sandbox, pay_url)
     # The order was closed in the very moment in which somebody paid.
     with shop.database.transaction() as session:
-        flow.close_order(session, order.id, flow.OrderAction.EXPIRE, actor="test", now=shop.clock())
+        close_order(session, order.id, OrderAction.EXPIRE, actor="test", now=shop.clock())
 
     flow.refresh_payment(shop, payment.id)
 
