@@ -186,14 +186,16 @@ def _sums(receipt: Receipt, content: Content) -> Iterator[Sum]:
         yield Sum(_("Items"), exact(receipt.amount + content.discount))
         yield Sum(_("Discount") + code, exact(-content.discount))
     if content.before is not None:
-        yield Sum(_("Value before"), exact(content.before))
-        yield Sum(_("Value after"), exact(content.before - receipt.amount))
+        yield Sum(_("Original value"), exact(content.before))
+        yield Sum(_("Correct value"), exact(content.before - receipt.amount))
     if receipt.has_vat:
         rate = percent_text(receipt.vat_basis_points)
         yield Sum(_("Value before VAT"), exact(receipt.amount - receipt.vat))
         yield Sum(_("VAT %(rate)s %%", rate=rate), exact(receipt.vat))
     given_back = receipt.kind == ReceiptKind.REFUND
-    yield Sum(_("Given back") if given_back else _("Total"), exact(receipt.amount), is_total=True)
+    yield Sum(
+        _("Amount refunded") if given_back else _("Total"), exact(receipt.amount), is_total=True
+    )
 
 
 def _notes(receipt: Receipt) -> Iterator[str]:

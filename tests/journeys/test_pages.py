@@ -29,11 +29,13 @@ MEMBER = [
     "/account/licenses",
     "/account/downloads",
     "/account/wallet",
+    "/account/wallet/statements",
+    "/account/receipts",
     "/account/notifications",
     "/account/sessions",
     "/checkout",
 ]
-STAFF = ["/admin", "/admin/orders"]
+STAFF = ["/admin/receipts", "/admin/settings/seller", "/admin", "/admin/orders"]
 
 
 def check(visitor: Visit, path: str) -> None:
@@ -81,6 +83,11 @@ def test_account_pages_fit_and_are_accessible(visit: Begin, locale: str, width: 
     placed = visitor.page.url.removeprefix(visitor.url(""))
     check(visitor, placed)
     check(visitor, placed.replace("/checkout/", "/account/"))
+    for papers in ("/account/receipts", "/account/wallet/statements"):
+        visitor.go(papers)
+        visitor.press("main th a")
+        visitor.page.locator("article.paper").wait_for()
+        examine(visitor, f"a paper of {papers}")
     visitor.go("/account/licenses")
     visitor.press("form[action*='/key'] button")
     visitor.page.locator("[data-copy]").first.wait_for()

@@ -141,8 +141,8 @@ def test_a_credit_note_leads_to_its_receipt_and_says_when_it_is_void(
     (numbered, _note) = receipts_of(shop, order)
     assert "Credit note ใบลดหนี้" in words
     assert f"Corrects {numbered.reference} of" in words
-    assert "Value before 1,070.00 Value after 535.00" in words
-    assert "VAT 7 % 35.00 Given back 535.00" in words
+    assert "Original value 1,070.00 Correct value 535.00" in words
+    assert "VAT 7 % 35.00 Amount refunded 535.00" in words
     assert "Reason Did not fit the server" in words
     assert f"{LIST}/{receipt.id}" in page.text
     assert "void" not in words.lower()
