@@ -5,6 +5,7 @@ PY = $(VENV)/bin/python
 INSTALLED = $(VENV)/.installed
 PACKAGES = node_modules/.installed
 ASSETS = static/vendor/icons.svg
+PAPER_FONTS = build/fonts/LICENSE_FONT
 CATALOGUES = $(wildcard storefront/translations/*/LC_MESSAGES/*.po)
 COVERS = build/covers/og.png
 COVER_SOURCES = $(wildcard storefront/sandbox/seed/covers*.py)
@@ -27,9 +28,9 @@ help:
 
 # --- set-up ---------------------------------------------------------------------------------
 
-setup: $(INSTALLED) $(ASSETS)
+setup: $(INSTALLED) $(ASSETS) $(PAPER_FONTS)
 
-assets: $(ASSETS)
+assets: $(ASSETS) $(PAPER_FONTS)
 
 # Only the lock file counts: hashes for every file, and nothing that it does not name.
 $(INSTALLED): requirements-dev.lock
@@ -64,6 +65,10 @@ $(PACKAGES): package.json package-lock.json requirements-node.lock $(INSTALLED)
 	@touch $@
 
 $(ASSETS): $(PACKAGES) storefront/assets_build.py $(CATALOGUES)
+	@$(PY) -m storefront.assets_build
+
+# Made by the same step; missing where it was thrown away, or where the step had no fonts yet.
+$(PAPER_FONTS): $(ASSETS)
 	@$(PY) -m storefront.assets_build
 
 # Drawn once, so that the first start of a demo need not wait for it; the code is compiled for the

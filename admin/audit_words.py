@@ -80,6 +80,7 @@ _ACTIONS: Final = {
     "replay_webhook": _("Had a webhook applied again"),
     "disclose_webhook": _("Looked at the personal data in a webhook"),
     "retry_task": _("Had a task run again"),
+    "change_seller": _("Changed who sells"),
     "add_search_word": _("Taught the search a word"),
     "remove_search_word": _("Made the search forget a word"),
 }
@@ -104,6 +105,7 @@ _THINGS: Final = {
     "topup_offer": _("Top-up offer"),
     "webhook": _("Webhook"),
     "task": _("Task"),
+    "seller": _("Seller"),
 }
 _FIELDS: Final = {
     "name_th": _("Thai name"),
@@ -171,6 +173,14 @@ _FIELDS: Final = {
     "licenses": _("Licences"),
     "pot": _("Pot"),
     "expires_at": _("Can be spent until"),
+    "address_th": _("Thai address"),
+    "address_en": _("English address"),
+    "tax_id": _("Tax id"),
+    "branch": _("Branch"),
+    "phone": _("Phone"),
+    "email": _("E-mail"),
+    "vat_on": _("VAT"),
+    "vat_basis_points": _("VAT in basis points"),
     "file_name": _("File"),
     "category": _("Category"),
     "state": _("Status"),

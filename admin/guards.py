@@ -21,6 +21,7 @@ see_payments: Final = permitted(Permission.SEE_PAYMENTS)
 see_ledger: Final = permitted(Permission.SEE_LEDGER)
 manage_webhooks: Final = permitted(Permission.MANAGE_WEBHOOKS)
 manage_jobs: Final = permitted(Permission.MANAGE_JOBS)
+manage_seller: Final = permitted(Permission.MANAGE_SELLER)
 
 
 def wanted_id(text: str, what: str) -> UUID:

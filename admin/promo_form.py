@@ -15,15 +15,15 @@ from werkzeug.datastructures import MultiDict
 from admin.flash_sale_form import FieldError, local_text, parse_local
 from storefront.kit.ids import parse_id
 from storefront.kit.money import Money
+from storefront.kit.percent import parse_percent, percent_text
 from storefront.language import money_text
-from storefront.promos.drafting import MOST_CHOSEN, Fault, Problem, PromoDraft, percent_text
+from storefront.promos.drafting import MOST_CHOSEN, Fault, Problem, PromoDraft
 from storefront.promos.models import PromoKind
 from storefront.promos.reports import PromoRow
 from storefront.wallet.forms import baht_text, parse_baht
 
 LONGEST_TEXT: Final = 300
 _THAI_DIGITS: Final = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
-_PERCENT: Final = re.compile(r"(?P<whole>[0-9]{1,6})(?:\.(?P<part>[0-9]{1,2}))?\s*%?")
 _COUNT: Final = re.compile(r"[0-9]{1,12}")
 
 _NO_PERCENT: Final = _("Write the percentage like 10 or 12.5, with at most two decimals.")
@@ -224,11 +224,10 @@ def _read_value(text: str, kind: PromoKind, errors: list[FieldError]) -> int | N
         if amount is None:
             errors.append(("value", str(_NO_AMOUNT)))
         return None if amount is None else amount.satang
-    match = _PERCENT.fullmatch(text.translate(_THAI_DIGITS))
-    if match is None:
+    basis_points = parse_percent(text)
+    if basis_points is None:
         errors.append(("value", str(_NO_PERCENT)))
-        return None
-    return int(match["whole"]) * 100 + int((match["part"] or "").ljust(2, "0"))
+    return basis_points
 
 
 def _read_amount(name: str, text: str, errors: list[FieldError]) -> Money | None:

@@ -12,8 +12,9 @@ from flask_babel import ngettext
 
 from storefront.i18n import current_locale
 from storefront.kit.money import Money, baht
+from storefront.kit.percent import percent_text
 from storefront.language import datetime_text, money_text, text_of
-from storefront.promos.drafting import PromoDraft, percent_text
+from storefront.promos.drafting import PromoDraft
 from storefront.promos.models import PromoKind
 from storefront.promos.reports import Covered, Phase, PromoRow
 from storefront.promos.rules import PricedLine, Promo, PromoRefused, discount_for

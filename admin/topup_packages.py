@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -15,6 +14,7 @@ from admin.guards import manage_topups, wanted_id
 from storefront.errors import Conflict, DomainError, Invalid
 from storefront.hx import render, see_other
 from storefront.kit.money import Money
+from storefront.kit.percent import parse_percent
 from storefront.messages import message_for
 from storefront.wallet import packages as offers
 from storefront.wallet.forms import baht_text, parse_baht
@@ -32,7 +32,6 @@ from storefront.web import read, shop, visitor
 bp = Blueprint("admin_topup_packages", __name__)
 
 UP, DOWN = "up", "down"
-_PERCENT: Final = re.compile(r"(?P<whole>[0-9]{1,3})(?:\.(?P<part>[0-9]{1,2}))?")
 _NOT_READABLE: Final = -1
 
 
@@ -152,7 +151,7 @@ def add_tier() -> Response:
     )
     tier = Tier(
         least=_baht(typed.tier_least),
-        basis_points=_basis_points(typed.tier_percent),
+        basis_points=parse_percent(typed.tier_percent) or _NOT_READABLE,
         most=_baht(typed.tier_most) if typed.tier_most else None,
         days=_days(typed.tier_days),
     )
@@ -285,10 +284,3 @@ def _days(text: str) -> int | None:
         return None
     is_number = text.isascii() and text.isdecimal() and len(text) <= 5
     return int(text) if is_number else _NOT_READABLE
-
-
-def _basis_points(text: str) -> int:
-    match = _PERCENT.fullmatch(text.removesuffix("%").strip())
-    if match is None:
-        return _NOT_READABLE
-    return int(match["whole"]) * 100 + int((match["part"] or "").ljust(2, "0"))

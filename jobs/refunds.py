@@ -39,11 +39,19 @@ def sweep_refunds(shop: Shop) -> None:
             .limit(BATCH)
         ):
             if refund.state == RefundState.PENDING:
-                task, payload, slot = "send_refund", {"refund_id": str(refund.id)}, minute
+                enqueue(
+                    session,
+                    "send_refund",
+                    {"refund_id": str(refund.id)},
+                    dedupe_key=f"send_refund:{refund.id}:{minute}",
+                )
             else:
-                task, slot = "refresh_refunds", quarter_day
-                payload = {"payment_id": str(refund.payment_id)}
-            enqueue(session, task, payload, dedupe_key=f"{task}:{refund.id}:{slot}")
+                enqueue(
+                    session,
+                    "refresh_refunds",
+                    {"payment_id": str(refund.payment_id)},
+                    dedupe_key=f"refresh_refunds:{refund.id}:{quarter_day}",
+                )
 
 
 def send(shop: Shop, payload: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from jobs import mail, payments, pictures, refunds, releases, search, share_cards
+from jobs import mail, payments, pictures, receipts, refunds, releases, search, share_cards
 from storefront.bootstrap import Shop
 from storefront.checkout.webhooks import apply_webhook
 
@@ -26,6 +26,7 @@ TASKS: Mapping[str, Task] = {
     "send_refund": refunds.send,
     "refresh_refunds": refunds.refresh,
     "forget_archive": releases.forget_archive,
+    "number_receipts": receipts.number,
     "index_product": search.index_product,
     "index_stale": search.index_stale,
 }

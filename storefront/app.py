@@ -29,9 +29,11 @@ import admin.product_editor
 import admin.products
 import admin.promo_batches
 import admin.promos
+import admin.receipts
 import admin.refunds
 import admin.releases
 import admin.search_words
+import admin.seller
 import admin.topup_packages
 import admin.wallets
 import admin.webhooks
@@ -47,6 +49,8 @@ import storefront.licenses.views
 import storefront.notifications.views
 import storefront.orders.views
 import storefront.overview
+import storefront.receipts.statement_views
+import storefront.receipts.views
 import storefront.seo
 import storefront.sharing
 import storefront.styleguide
@@ -210,6 +214,8 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         storefront.licenses.views,
         storefront.delivery.views,
         storefront.wallet.views,
+        storefront.receipts.views,
+        storefront.receipts.statement_views,
         storefront.notifications.views,
         storefront.seo,
         storefront.sharing,
@@ -233,6 +239,8 @@ def _register_pages(app: Flask, shop: Shop) -> None:
     app.register_blueprint(admin.ledger.bp)
     app.register_blueprint(admin.webhooks.bp)
     app.register_blueprint(admin.jobs.bp)
+    app.register_blueprint(admin.receipts.bp)
+    app.register_blueprint(admin.seller.bp)
     app.register_blueprint(admin.audit.bp)
     app.register_blueprint(admin.imports.bp)
     app.register_blueprint(api.health.bp)

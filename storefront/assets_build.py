@@ -1,10 +1,11 @@
-"""Put what browsers need from others into `static/vendor/`, and compile the translations.
+"""Put what browsers need from others into `static/vendor/` and what papers are set in into
+`build/fonts/`, and compile the translations.
 
     python -m storefront.assets_build
 
 npm has installed the packages of `package.json` into `node_modules/` before; only the few files
 that pages really load are copied, so nothing else can ever be served. Running it again is safe:
-the new folder replaces the old one in one step.
+a new folder replaces the old one in one step.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-ROOT = Path(__file__).resolve().parent.parent
+from storefront.paths import PAPER_FONTS, ROOT
 
 SCRIPTS = ("htmx.org/dist/htmx.min.js",)
 
@@ -27,6 +28,14 @@ FONTS = tuple(
     f"@fontsource/{family}/files/{family}-{script}-{weight}-normal.woff2"
     for family, weight in (("chakra-petch", 600), ("ibm-plex-sans-thai", 400))
     for script in ("latin", "thai")
+)
+
+# The press takes whole fonts, not the pieces for browsers.
+_PLEX = "@expo-google-fonts/ibm-plex-sans-thai"
+PRESS_FILES = (
+    f"{_PLEX}/400Regular/IBMPlexSansThai_400Regular.ttf",
+    f"{_PLEX}/600SemiBold/IBMPlexSansThai_600SemiBold.ttf",
+    f"{_PLEX}/LICENSE_FONT",
 )
 
 LICENSES = (
@@ -65,7 +74,7 @@ ICONS = (
         "plus",
     ),
     *("qr-code", "receipt", "refresh-cw", "rotate-ccw", "search", "server", "settings"),
-    *("chevron-up", "image", "upload"),
+    *("chevron-up", "image", "printer", "upload"),
     *("shield-check", "shopping-cart", "sliders-horizontal", "sparkles", "star", "sun"),
     *("tag", "trash-2", "triangle-alert", "undo-2", "user", "wallet", "x", "zap"),
     *("scale", "webhook"),
@@ -80,6 +89,7 @@ def main() -> int:
     """Build everything; the exit code for the shell."""
     try:
         build_vendor(ROOT / "node_modules", ROOT / "static" / "vendor")
+        build_paper_fonts(ROOT / "node_modules", PAPER_FONTS)
     except AssetError as error:
         print(f"{error}\nInstall the packages first: npm ci --ignore-scripts", file=sys.stderr)
         return 1
@@ -103,6 +113,18 @@ def build_vendor(packages: Path, target: Path) -> None:
     (building / "icons.svg").write_text(icon_sprite(packages / "lucide-static" / "icons", ICONS))
     notices = [f"{name}\n\n{_existing(packages, name).read_text()}" for name in LICENSES]
     (building / "licenses.txt").write_text("\n\n".join(notices))
+    shutil.rmtree(target, ignore_errors=True)
+    building.rename(target)
+
+
+def build_paper_fonts(packages: Path, target: Path) -> None:
+    """Copy the fonts of papers with their licence. Raises AssetError, leaving the old folder as it
+    was."""
+    building = target.with_name(f"{target.name}.new")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    for name in PRESS_FILES:
+        shutil.copyfile(_existing(packages, name), building / Path(name).name)
     shutil.rmtree(target, ignore_errors=True)
     building.rename(target)
 

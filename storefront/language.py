@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from babel.dates import format_date, format_time
@@ -33,6 +33,12 @@ def date_text(moment: datetime, locale: str) -> str:
     local = in_shop_zone(moment)
     year = local.year + (_BUDDHIST_ERA if locale == "th" else 0)
     return f"{format_date(local, 'd MMM', locale=locale)} {year}"
+
+
+def month_text(year: int, month: int, locale: str) -> str:
+    """A month by its name: พฤศจิกายน 2569 in Thai (Buddhist era), November 2026 in English."""
+    shown = year + (_BUDDHIST_ERA if locale == "th" else 0)
+    return f"{format_date(date(year, month, 1), 'LLLL', locale=locale)} {shown}"
 
 
 def datetime_text(moment: datetime, locale: str) -> str:

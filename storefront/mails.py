@@ -28,6 +28,7 @@ from storefront.paths import ROOT
 from storefront.payments.models import Payment
 from storefront.providers.mail import Mail
 from storefront.providers.payments import PayBy
+from storefront.receipts.queries import find_receipt_about
 from storefront.refunds.models import Refund
 from storefront.wallet.models import TopUp
 
@@ -43,6 +44,7 @@ def compose_mail(
     if not to:
         return None
     prefix = settings.public_url + ("/en" if locale == "en" else "")
+    receipt_id = find_receipt_about(session, subject_id)
     values = {
         **context,
         "locale": locale,
@@ -55,6 +57,7 @@ def compose_mail(
         "orders_url": f"{prefix}/account/orders",
         "order_url": f"{prefix}/account/orders/{subject_id}",
         "refunded_url": f"{prefix}/account/orders/{context.get('order_id')}",
+        "receipt_url": receipt_id and f"{prefix}/account/receipts/{receipt_id}",
     }
     environment = _environment(locale)
     subject, text, html = (

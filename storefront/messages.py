@@ -158,6 +158,19 @@ _MESSAGES: Final = {
     "product_not_draft": _("Only a draft can be deleted. Archive the product instead."),
     "product_in_use": _("Somebody bought it, or it is in a cart or a bundle. Archive it instead."),
     "product_refused": _("Something about this product is not right yet."),
+    "receipt_not_found": _("This receipt does not exist."),
+    "statement_too_long": _("This month has too many movements for one PDF. Take the CSV instead."),
+    "paper_unavailable": _(
+        "The PDF cannot be made right now. The page itself can be printed; please try again later."
+    ),
+    "seller_name": _("Write the name in both languages, in up to 160 characters."),
+    "seller_address": _("Write the address in up to 400 characters."),
+    "bad_tax_id": _("This is no Thai tax id: 13 digits, the last of which checks the others."),
+    "bad_branch": _("Write the five digits of the branch, or 00000 for the head office."),
+    "bad_phone": _("Write a phone number in digits, like 02 123 4567."),
+    "bad_email": _("This is not an e-mail address."),
+    "bad_vat_rate": _("Write a rate between 0.01 and 100 percent."),
+    "vat_needs_tax_id": _("With VAT the papers are tax invoices: they need the tax id."),
     "too_large": _("That is more than we can take in at once."),
     "too_many_requests": _("That was a lot at once. Please wait a minute and try again."),
 }

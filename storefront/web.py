@@ -134,6 +134,12 @@ def read() -> Session:
     return sessions.session()
 
 
+def give_back_connection() -> None:
+    """Before something slow that needs no database: the connection this request reads through goes
+    back to the pool. What was read stays readable; reading again takes another."""
+    cast("RequestSessions", current_app.extensions["sqlalchemy"]).give_back_connection()
+
+
 def visitor() -> Visitor:
     """The signed-in person; only behind `member` or `permitted`."""
     return cast("Visitor", current_user._get_current_object())

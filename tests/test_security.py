@@ -24,6 +24,7 @@ from storefront.checkout import flow
 from storefront.kit.money import baht
 from storefront.licenses.models import License
 from storefront.orders.models import Order, PaymentMethod
+from storefront.receipts.models import Receipt
 from storefront.wallet.models import TopUp
 from storefront.web import access_of
 from tests.storefront.orders.purchases import buy
@@ -142,7 +143,8 @@ def test_staff_pages_do_not_exist_for_anybody_else(
 
 @pytest.fixture
 def victim(shop: Shop, make: Factory) -> User:
-    """Somebody with one of everything: orders paid and open, a licence, a top-up, a sign-in."""
+    """Somebody with one of everything: orders paid and open, a licence, a receipt, a top-up, a
+    sign-in."""
     user = make.user()
     buy(shop, make, user, (make.product(price=baht(100)), 1))
     buy(shop, make, user, (make.product(price=baht(100)), 1), method=PaymentMethod.STRIPE)
@@ -159,11 +161,11 @@ def test_nothing_of_one_customer_exists_for_another(
     with shop.database.reading() as session:
         foreign = [
             str(found)
-            for model in (Order, License, TopUp, SignInSession)
+            for model in (Order, License, TopUp, SignInSession, Receipt)
             for found in session.scalars(select(model.id).where(model.user_id == victim.id))
         ]
         before = everything(shop)
-    assert len(foreign) == 5
+    assert len(foreign) == 6
     release = str(uuid4())
 
     tried = 0
@@ -203,10 +205,12 @@ def test_nothing_in_a_page_is_inline_and_nothing_comes_from_elsewhere(
     client.post("/cart/lines", data={"variant_id": product.variants[0].id, "quantity": 1})
     with shop.database.reading() as session:
         order = session.scalars(select(Order.id)).first()
+        receipt = session.scalars(select(Receipt.id)).first()
     pages = [
         *("/", "/products", f"/products/{product.slug}", "/cart", "/checkout", "/account"),
         *("/account/orders", f"/account/orders/{order}", f"/checkout/orders/{order}"),
         *("/account/licenses", "/account/downloads", "/account/wallet", "/account/notifications"),
+        *("/account/receipts", f"/account/receipts/{receipt}", "/account/wallet/statements"),
         *("/account/sessions", "/no-such-page", "/styleguide", "/products?q=%3Cscript%3E"),
     ]
 

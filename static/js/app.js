@@ -70,6 +70,7 @@ document.addEventListener("click", (event) => {
   else if ((found = on("[data-closes]"))) found.closest("dialog").close();
   else if ((found = on("[data-dismiss]"))) found.closest(".alert").remove();
   else if ((found = on("[data-step]"))) step(found);
+  else if (on("[data-print]")) print();
   else if (on("[data-search-opens]")) { if (openSearch()) event.preventDefault(); }
   else if (event.target.matches("dialog.dialog")) event.target.close();
 });

@@ -22,6 +22,7 @@ class Permission(StrEnum):
     SEE_LEDGER = "see_ledger"
     MANAGE_WEBHOOKS = "manage_webhooks"
     MANAGE_JOBS = "manage_jobs"
+    MANAGE_SELLER = "manage_seller"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {

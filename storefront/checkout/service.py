@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -39,6 +40,7 @@ from storefront.payments.models import Payment, PaymentPurpose
 from storefront.payments.service import create_payment
 from storefront.promos.rules import promo_email
 from storefront.promos.service import reserve_use, return_use, take_use
+from storefront.receipts.service import issue_order_receipt
 from storefront.wallet.service import hold_wallet, pay_from_wallet, release_wallet
 
 
@@ -68,15 +70,9 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
     `wallet_frozen` or why the promo code is refused; nothing is kept then.
     """
     cart_id = session.scalar(select(Cart.id).where(Cart.user_id == wish.user_id).with_for_update())
-    request_hash = hash_request(
-        method=wish.method,
-        expected_total=wish.expected_total,
-        wallet_part=wish.wallet_part,
-        email=wish.email,
-    )
     known = find_order_by_key(session, user_id=wish.user_id, idempotency_key=wish.idempotency_key)
     if known is not None:
-        if known.request_hash != request_hash:
+        if known.request_hash != _hash(wish):
             raise Invalid("key_reused")
         return known
     user = session.get_one(User, wish.user_id)
@@ -87,22 +83,8 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
     email = user.email or wish.email
     if method is PaymentMethod.PROMPTPAY and email is None:
         raise Invalid("email_needed")
-    order = create_order(
-        session,
-        NewOrder(
-            user_id=user.id,
-            email=email,
-            locale=wish.locale,
-            payment_method=method,
-            lines=lines,
-            promo_code=quote.applied.promo.code if quote.applied else None,
-            idempotency_key=wish.idempotency_key,
-            request_hash=request_hash,
-            placed_at=now,
-            expires_at=now + payment_lifetime(pay_by_of(method)),
-            wallet_part=wish.wallet_part if method.is_gateway else quote.total,
-        ),
-    )
+    draft = _draft(wish, quote, lines, method=method, email=email, now=now)
+    order = create_order(session, draft)
     _set_aside(session, order, quote, user, now=now)
     session.execute(delete(CartLine).where(CartLine.cart_id == cart_id))
     session.execute(update(Cart).where(Cart.id == cart_id).values(promo_code=None))
@@ -119,6 +101,39 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
         )
     complete_order(session, order, actor=f"user:{wish.user_id}", vault=vault, now=now)
     return order
+
+
+def _draft(
+    wish: Wish,
+    quote: Quote,
+    lines: Sequence[NewLine],
+    *,
+    method: PaymentMethod,
+    email: str | None,
+    now: datetime,
+) -> NewOrder:
+    return NewOrder(
+        user_id=wish.user_id,
+        email=email,
+        locale=wish.locale,
+        payment_method=method,
+        lines=lines,
+        promo_code=quote.applied.promo.code if quote.applied else None,
+        idempotency_key=wish.idempotency_key,
+        request_hash=_hash(wish),
+        placed_at=now,
+        expires_at=now + payment_lifetime(pay_by_of(method)),
+        wallet_part=wish.wallet_part if method.is_gateway else quote.total,
+    )
+
+
+def _hash(wish: Wish) -> str:
+    return hash_request(
+        method=wish.method,
+        expected_total=wish.expected_total,
+        wallet_part=wish.wallet_part,
+        email=wish.email,
+    )
 
 
 def start_order_payment(session: Session, order: Order, *, now: datetime) -> Payment:
@@ -142,8 +157,9 @@ def start_order_payment(session: Session, order: Order, *, now: datetime) -> Pay
 def complete_order(
     session: Session, order: Order, *, actor: str, vault: KeyVault, now: datetime
 ) -> None:
-    """Deliver a paid order that is locked or new: take the stock, issue the keys, queue mail and
-    notice. Idempotent: a completed order is left alone. Raises Conflict `order_not_open`."""
+    """Deliver a paid order that is locked or new: take the stock, issue the keys, write the
+    receipt, queue mail and notice. Idempotent: a completed order is left alone. Raises Conflict
+    `order_not_open`."""
     if order.state == OrderState.PENDING:
         apply_action(session, order, OrderAction.CONFIRM_PAYMENT, actor=actor, now=now)
     if not apply_action(session, order, OrderAction.COMPLETE, actor=actor, now=now):
@@ -151,6 +167,7 @@ def complete_order(
     take_stock(session, order.id)
     take_use(session, order.id, now=now)
     issue_licenses(session, grants_of(order.lines), user_id=order.user_id, vault=vault, now=now)
+    issue_order_receipt(session, order, now=now)
     notify(
         session,
         order.user_id,

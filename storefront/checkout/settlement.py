@@ -19,6 +19,7 @@ from storefront.orders.service import apply_action, lock_order
 from storefront.payments.models import Payment, PaymentAction, PaymentPurpose
 from storefront.payments.service import apply_payment_action, lock_payment, mark_opened, mark_paid
 from storefront.providers.payments import GatewaySession, SessionStatus
+from storefront.receipts.service import issue_advance_receipt
 from storefront.wallet.models import TopUpState
 from storefront.wallet.service import close_topup, credit_stray_payment, credit_topup
 
@@ -100,9 +101,10 @@ def _deliver(session: Session, payment: Payment, means: Settling) -> None:
     gateway_payment_id = payment.gateway_payment_id
     assert gateway_payment_id is not None  # noqa: S101 - mark_paid and a CHECK see to it
     if payment.purpose == PaymentPurpose.TOPUP:
-        credit_topup(
+        if credit_topup(
             session, payment.subject_id, gateway_payment_id=gateway_payment_id, now=means.now
-        )
+        ):
+            issue_advance_receipt(session, payment, now=means.now)
         return
     order = lock_order(session, payment.subject_id)
     if order.state not in (OrderState.PENDING, OrderState.PROCESSING):
@@ -132,7 +134,7 @@ def _keep_for_buyer(
     now: datetime,
 ) -> None:
     # Closed, or paid already: the stock may be gone, so the money becomes wallet credit.
-    credit_stray_payment(
+    if credit_stray_payment(
         session,
         user_id=payment.user_id,
         amount=payment.amount,
@@ -141,7 +143,8 @@ def _keep_for_buyer(
         subject_id=order.id,
         reference=order.reference,
         now=now,
-    )
+    ):
+        issue_advance_receipt(session, payment, now=now)
 
 
 def _fail(session: Session, payment: Payment, now: datetime) -> None:

@@ -21,6 +21,7 @@ from storefront.orders.models import (
     OrderState,
     PaymentMethod,
 )
+from storefront.receipts.queries import list_order_receipts
 from storefront.refunds.queries import list_order_refunds
 from storefront.web import member, read, shop, visitor
 
@@ -69,6 +70,7 @@ def show(order_id: str) -> Response:
         products=queries.find_line_products(read(), order.lines),
         payment=payments[-1] if payments else None,
         refunds=list_order_refunds(read(), order.id) if order.refunded else (),
+        receipts=list_order_receipts(read(), order.id),
         steps=[*_past(order), *_ahead(order)],
         can_resume=can_resume(order, now=shop().clock()),
         can_cancel=ORDER_MACHINE.allows(OrderState(order.state), OrderAction.CANCEL),

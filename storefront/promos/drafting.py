@@ -108,12 +108,6 @@ class Standing:
     ends_at: datetime | None
 
 
-def percent_text(basis_points: int) -> str:
-    """A percentage as people write it: 10 or 12.5."""
-    whole, part = divmod(basis_points, 100)
-    return f"{whole}.{part:02d}".rstrip("0").rstrip(".")
-
-
 def draw_code(prefix: str = "") -> str:
     """A code nobody guesses, of readable symbols, after the prefix: SUMMER-3XQ7K-RRT4D."""
     parts = ["".join(secrets.choice(READABLE) for _ in range(_GROUP)) for _ in range(_GROUPS)]

@@ -33,6 +33,7 @@ from storefront.accounts.service import record_audit
 from storefront.catalog.models import Category, Product
 from storefront.errors import Conflict, NotFound
 from storefront.kit.ids import new_id
+from storefront.kit.percent import percent_text
 from storefront.promos.drafting import (
     DraftRefused,
     Fault,
@@ -40,7 +41,6 @@ from storefront.promos.drafting import (
     PromoDraft,
     Standing,
     draw_code,
-    percent_text,
     problems_of,
     problems_of_batch,
 )

@@ -43,7 +43,6 @@ from storefront.refunds.rules import Part, check_wanted, plan_refund
 from storefront.refunds.settlement import finish_wallet_refund
 from storefront.wallet.bonus import claw_back_topup_bonus
 
-SEND_REFUND = "send_refund"
 _REFUNDABLE = (OrderState.COMPLETED, OrderState.PARTIALLY_REFUNDED)
 
 
@@ -225,7 +224,10 @@ def _start(session: Session, refund: Refund, order: Order, *, now: datetime) -> 
 def queue_refund(session: Session, refund: Refund) -> None:
     """Have the refund sent even if nobody lives to do it right after the commit."""
     enqueue(
-        session, SEND_REFUND, {"refund_id": str(refund.id)}, dedupe_key=f"{SEND_REFUND}:{refund.id}"
+        session,
+        "send_refund",
+        {"refund_id": str(refund.id)},
+        dedupe_key=f"send_refund:{refund.id}",
     )
 
 

@@ -21,6 +21,7 @@ from storefront.payments.service import lock_payment
 from storefront.promos.service import return_use
 from storefront.providers.payments import GatewayRefund, RefundStatus
 from storefront.refunds.models import REFUND_MACHINE, Refund, RefundAction, RefundState
+from storefront.refunds.papers import issue_paper, void_paper
 from storefront.refunds.queries import has_open_refunds
 from storefront.refunds.undoing import undo_refund
 from storefront.wallet.debts import lock_standing, repay_debt
@@ -29,9 +30,11 @@ from storefront.wallet.service import find_spending
 
 def finish_wallet_refund(session: Session, refund: Refund, order: Order, *, now: datetime) -> None:
     """Put the money of a locked order's refund into the wallet, give the code back once all of the
-    money is back, and tell the buyer. Locks the code, then the wallet, like placing an order does;
+    money is back, write the credit note, and tell the buyer. Locks the code, then the wallet, like
+    placing an order does;
     idempotent by refund (L5)."""
     _give_code_back(session, order, now=now)
+    issue_paper(session, refund, order, now=now)
     lock_standing(session, refund.user_id)
     spending = find_spending(session, order.id) if refund.bonus else None
     post_entries(
@@ -80,6 +83,7 @@ def settle_refund(
                 refund.settled_at = now
                 _book(session, refund, payment, now=now)
                 _give_code_back(session, order, now=now)
+                issue_paper(session, refund, order, now=now)
                 _tell(session, refund, "refund_succeeded", now=now)
         case RefundStatus.FAILED:
             _fail(session, refund, payment, order, failure=seen.failure or "failed", now=now)
@@ -150,12 +154,15 @@ def _fail(
     failure: str,
     now: datetime,
 ) -> None:
-    was_booked = refund.state in (RefundState.SENT, RefundState.SUCCEEDED)
+    had_arrived = refund.state == RefundState.SUCCEEDED
+    was_booked = had_arrived or refund.state == RefundState.SENT
     if not _move(refund, RefundAction.FAIL):
         return
     refund.failure = failure[:100]
     refund.settled_at = now
     session.flush()
+    if had_arrived:
+        void_paper(session, refund, now=now)
     undo_refund(session, refund, payment, order, was_booked=was_booked, now=now)
     if was_booked:
         _tell(session, refund, "refund_failed", now=now)

@@ -88,10 +88,11 @@ def get_topup(session: Session, topup_id: UUID, *, user_id: UUID) -> TopUp:
 
 def credit_topup(
     session: Session, topup_id: UUID, *, gateway_payment_id: str, now: datetime
-) -> None:
+) -> bool:
     """Credit a paid top-up and its bonus in one posting, pay what its owner owes, and tell them.
     Locks the top-up row, then the person's accounts; idempotent by the gateway's payment id (L5),
-    so the bonus too is given once per payment (L6). The days of the bonus count from `now`."""
+    so the bonus too is given once per payment (L6): False when it was credited before. The days
+    of the bonus count from `now`."""
     topup = session.scalars(select(TopUp).where(TopUp.id == topup_id).with_for_update()).one()
     lock_standing(session, topup.user_id)
     # A second payment for the same top-up brings its money, but no second bonus.
@@ -112,7 +113,7 @@ def credit_topup(
         now=now,
     )
     if posted is None:
-        return
+        return False
     repay_debt(session, topup.user_id, cause=f"payment:{gateway_payment_id}", now=now)
     topup.state = TopUpState.COMPLETED
     topup.completed_at = now
@@ -127,6 +128,7 @@ def credit_topup(
         now=now,
     )
     queue_mail(session, event="topup_completed", subject_id=topup.id)
+    return True
 
 
 def close_topup(session: Session, topup_id: UUID, *, state: TopUpState) -> None:
@@ -146,9 +148,10 @@ def credit_stray_payment(
     subject_id: UUID,
     reference: str,
     now: datetime,
-) -> None:
+) -> bool:
     """Money that came for something that is closed or paid already goes to the wallet, once, with
-    a notice and a mail. Idempotent by the gateway's payment id."""
+    a notice and a mail. Idempotent by the gateway's payment id: False when it was credited
+    before."""
     lock_standing(session, user_id)
     posted = post_entries(
         session,
@@ -162,7 +165,7 @@ def credit_stray_payment(
         now=now,
     )
     if posted is None:
-        return
+        return False
     repay_debt(session, user_id, cause=f"payment:{gateway_payment_id}", now=now)
     notify(
         session,
@@ -175,6 +178,7 @@ def credit_stray_payment(
         now=now,
     )
     queue_mail(session, event="payment_credited", subject_id=payment_id)
+    return True
 
 
 def pay_from_wallet(

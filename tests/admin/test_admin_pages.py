@@ -326,7 +326,11 @@ def test_the_figures_are_those_of_the_books(shop: Shop, make: Factory) -> None:
                 completed_at=shop.clock() - timedelta(days=3),
             )
         )
-        session.execute(update(OutboxMessage).values(state=MessageState.DEAD))
+        session.execute(
+            update(OutboxMessage)
+            .where(OutboxMessage.task == "send_mail")
+            .values(state=MessageState.DEAD)
+        )
         session.add(
             WebhookEvent(source="stripe", event_id="evt_1", event_type="charge.updated", payload={})
         )
@@ -338,7 +342,8 @@ def test_the_figures_are_those_of_the_books(shop: Shop, make: Factory) -> None:
     assert (figures.week.placed, figures.week.completed) == (3, 2)
     assert figures.week.revenue == baht(1_080)
     assert (figures.payments.count, figures.payments.amount) == (1, baht(300))
-    assert (figures.queue.pending, figures.queue.dead) == (0, 2)
+    # Two receipts wait for their numbers.
+    assert (figures.queue.pending, figures.queue.dead) == (2, 2)
     assert (figures.webhooks.last_type, figures.webhooks.waiting) == ("charge.updated", 1)
 
 

@@ -240,7 +240,10 @@ def test_the_page_of_a_top_up_shows_its_dispute(
     page = staff.get(page_of(read(shop, Payment, dispute.payment_id)))
     text = text_of_page(page)
 
-    assert "The buyer's bank disputes it ฿100, reason: The card holder says somebody else paid." in text
+    assert (
+        "The buyer's bank disputes it ฿100, reason: The card holder says somebody else paid."
+        in text
+    )
     assert "Fee of a dispute" in text
     assert "Can still be refunded ฿0" in text
     assert text.count("Adds up to zero") == 3

@@ -30,6 +30,8 @@ MEMBER = [
     "/account/licenses",
     "/account/downloads",
     "/account/wallet",
+    "/account/wallet/statements",
+    "/account/receipts",
     "/account/notifications",
     "/account/sessions",
     "/checkout",
@@ -37,6 +39,7 @@ MEMBER = [
 STAFF = [
     *("/admin", "/admin/payments", "/admin/payments?q=nobody", "/admin/ledger"),
     *("/admin/ledger/accounts", "/admin/webhooks", "/admin/jobs", "/admin/jobs?state=pending"),
+    *("/admin/refunds", "/admin/disputes", "/admin/receipts", "/admin/settings/seller"),
     # Last, because its first order is looked at next.
     "/admin/orders",
 ]
@@ -87,6 +90,11 @@ def test_account_pages_fit_and_are_accessible(visit: Begin, locale: str, width: 
     placed = visitor.page.url.removeprefix(visitor.url(""))
     check(visitor, placed)
     check(visitor, placed.replace("/checkout/", "/account/"))
+    for papers in ("/account/receipts", "/account/wallet/statements"):
+        visitor.go(papers)
+        visitor.press("main th a")
+        visitor.page.locator("article.paper").wait_for()
+        examine(visitor, f"a paper of {papers}")
     visitor.go("/account/licenses")
     visitor.press("form[action*='/key'] button")
     visitor.page.locator("[data-copy]").first.wait_for()

@@ -22,6 +22,7 @@ from storefront.ledger.models import AccountKind, PostingKind
 from storefront.ledger.service import Leg, post_entries
 from storefront.payments.models import Payment, PaymentPurpose, PaymentState
 from storefront.promos.models import PromoCode, PromoScope
+from storefront.receipts.service import issue_advance_receipt
 from storefront.wallet.models import TopUp, TopUpState
 from storefront.wallet.service import credit_topup
 
@@ -295,6 +296,7 @@ class Factory:
             credit_topup(
                 session, topup.id, gateway_payment_id=payment.gateway_payment_id or "", now=now
             )
+            issue_advance_receipt(session, payment, now=now)
         return topup
 
     def _save(self, row: Any) -> Any:

@@ -128,6 +128,36 @@ INVARIANTS = {
         SELECT l.id FROM licenses l JOIN order_items i ON i.id = l.order_line_id
         JOIN orders o ON o.id = i.order_id
         WHERE o.state IN ('pending', 'processing', 'cancelled', 'expired')""",
+    "O1 a paid order has one receipt of its total, any other has none": """
+        SELECT o.id FROM orders o LEFT JOIN receipts r ON r.order_id = o.id AND r.kind = 'order'
+        GROUP BY o.id HAVING coalesce(sum(r.amount_satang), 0) <> CASE WHEN o.state IN
+            ('completed', 'partially_refunded', 'refunded') THEN o.total_satang ELSE 0 END""",
+    "O1 a payment put into a wallet has one receipt of its amount, any other has none": """
+        SELECT p.id FROM payments p LEFT JOIN ledger_postings l
+            ON l.reference = p.gateway_payment_id AND l.kind IN ('topup', 'wallet_credit')
+        LEFT JOIN receipts r ON r.payment_id = p.id AND r.kind = 'advance'
+        GROUP BY p.id HAVING coalesce(sum(r.amount_satang), 0)
+            <> CASE WHEN count(l.id) > 0 THEN p.amount_satang ELSE 0 END""",
+    "O1 a refund that succeeded has one credit note that stands, any other has none": """
+        SELECT f.id FROM refunds f LEFT JOIN receipts r
+            ON r.refund_id = f.id AND r.voided_at IS NULL
+        GROUP BY f.id HAVING coalesce(sum(r.amount_satang), 0) <> CASE f.state
+            WHEN 'succeeded' THEN f.amount_satang - f.kept_satang ELSE 0 END""",
+    "a receipt is never given back by more than it is, in money or VAT": """
+        SELECT r.id FROM receipts r JOIN receipts n
+            ON n.corrects_id = r.id AND n.voided_at IS NULL
+        GROUP BY r.id HAVING sum(n.amount_satang) > r.amount_satang
+            OR sum(n.vat_satang) > r.vat_satang
+            OR (sum(n.amount_satang) = r.amount_satang AND sum(n.vat_satang) <> r.vat_satang)""",
+    "the VAT of a receipt is that of its amount": """
+        SELECT id FROM receipts WHERE kind <> 'refund' AND vat_satang <>
+            (2 * amount_satang * vat_basis_points + 10000 + vat_basis_points)
+                / (2 * (10000 + vat_basis_points))""",
+    "the numbers of a series and year have no gap": """
+        SELECT series, year FROM receipts FULL JOIN receipt_counters USING (series, year)
+        GROUP BY series, year, last_number
+        HAVING count(number) <> coalesce(max(number), 0)
+            OR coalesce(last_number, 0) <> coalesce(max(number), 0)""",
     "O4 the total is that of the lines": """
         SELECT o.id FROM orders o JOIN order_items i ON i.order_id = o.id
         GROUP BY o.id HAVING sum(i.total_satang) <> o.subtotal_satang""",
@@ -282,7 +312,7 @@ def quick_check(
 
         def check() -> None:
             with closing(connection.cursor()) as cursor:
-                cursor.execute(at_once, prepare=True)
+                cursor.execute(at_once, prepare=True)  # type: ignore[call-arg]
                 broken = cursor.fetchall()
             if broken:
                 check_invariants(database, invariants)

@@ -24,6 +24,7 @@ from storefront.sandbox.seed.people import seed_people
 from storefront.sandbox.seed.promos import seed_promos
 from storefront.sandbox.seed.refunds import seed_refunds
 from storefront.sandbox.seed.sales import seed_sales
+from storefront.sandbox.seed.seller import seed_seller
 from storefront.sandbox.seed.topups import seed_topups
 
 
@@ -43,6 +44,7 @@ def main() -> None:
     seed_catalog(shop, covers=arguments.covers, now=now)
     seed_people(shop, now=now)
     seed_refunds(shop, now=now)
+    seed_seller(shop)
     seed_sales(shop, now=now)
     seed_promos(shop, now=now)
     seed_topups(shop, now=now)

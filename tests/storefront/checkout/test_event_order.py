@@ -1,4 +1,4 @@
-"""What the gateway itself says of one payment, its refunds and its dispute, brought in any order."""
+"""What the gateway says of one payment, its refunds and its dispute, brought in any order."""
 
 from __future__ import annotations
 
