@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TypeVar
 
 import stripe
 from stripe import StripeClient
@@ -18,9 +19,11 @@ from storefront.providers.payments import (
     GatewayRefused,
     GatewaySession,
     GatewayUnavailable,
+    MovementPage,
     PayBy,
     SessionRequest,
 )
+from storefront.providers.stripe_balance import movement_params, read_movements
 from storefront.providers.stripe_objects import (
     INTENT_PREFIX,
     checkout_params,
@@ -28,6 +31,8 @@ from storefront.providers.stripe_objects import (
     read_intent,
     read_session,
 )
+
+T = TypeVar("T")
 
 TIMEOUT_SECONDS = 10
 RETRIES = 2
@@ -108,7 +113,19 @@ class StripeGateway:
             raise BadSignature("time stamp lies in the future")
         return _read_event(payload)
 
-    def _call(self, ask: Callable[[], GatewaySession]) -> GatewaySession:
+    def list_balance_movements(
+        self, *, since: datetime, until: datetime, cursor: str | None = None
+    ) -> MovementPage:
+        """See PaymentGateway. The SDK could walk the pages by itself, but whoever asks wants to
+        write each one down, and to go on there after a crash."""
+        params = movement_params(since=since, until=until, cursor=cursor)
+        return self._call(
+            lambda: read_movements(
+                self._client.v1.balance_transactions.list(params=params)  # type: ignore[arg-type]
+            )
+        )
+
+    def _call(self, ask: Callable[[], T]) -> T:
         forbid_open_transaction("Stripe")
         with _translated_errors():
             return ask()
