@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from jobs import mail, payments, pictures, releases, search, share_cards
+from jobs import mail, payments, pictures, reconciliation, releases, search, share_cards
 from storefront.bootstrap import Shop
 from storefront.checkout.webhooks import apply_webhook
 
@@ -26,4 +26,5 @@ TASKS: Mapping[str, Task] = {
     "forget_archive": releases.forget_archive,
     "index_product": search.index_product,
     "index_stale": search.index_stale,
+    "reconcile": reconciliation.run,
 }

@@ -27,6 +27,7 @@ from storefront.orders.models import Order
 from storefront.paths import ROOT
 from storefront.payments.models import Payment
 from storefront.providers.mail import Mail
+from storefront.reconciliation import alerts as reconciliation
 from storefront.wallet.models import TopUp
 
 Context = tuple[str | None, str, Mapping[str, Any]]
@@ -99,11 +100,26 @@ def _about_alert(session: Session, alert_id: UUID) -> Context:
     return user.email, user.locale, {"wanted": notice.context, "path": notice.path}
 
 
+def _about_reconciliation(event: str) -> Callable[[Session, UUID], Context]:
+    def read(session: Session, alert_id: UUID) -> Context:
+        key = reconciliation.notice_key(event, alert_id)
+        notice, user = session.execute(
+            select(Notification, User)
+            .join(User, User.id == Notification.user_id)
+            .where(Notification.dedupe_key == key)
+        ).one()
+        return user.email, user.locale, {"alert": notice.context, "path": notice.path}
+
+    return read
+
+
 _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     "order_completed": _about_order,
     "topup_completed": _about_topup,
     "payment_credited": _about_credit,
     BACK_IN_STOCK: _about_alert,
+    reconciliation.DIFFERENCES: _about_reconciliation(reconciliation.DIFFERENCES),
+    reconciliation.FAILED: _about_reconciliation(reconciliation.FAILED),
 }
 
 

@@ -14,6 +14,7 @@ from storefront.notifications import models as notifications
 from storefront.orders import models as orders
 from storefront.payments import models as payments
 from storefront.promos import models as promos
+from storefront.reconciliation import models as reconciliation
 from storefront.refunds import models as refunds
 from storefront.wallet import models as wallet
 
@@ -32,6 +33,7 @@ __all__ = [
     "outbox",
     "payments",
     "promos",
+    "reconciliation",
     "refunds",
     "wallet",
 ]

@@ -17,6 +17,7 @@ class Permission(StrEnum):
     MANAGE_PROMOS = "manage_promos"
     ADJUST_WALLETS = "adjust_wallets"
     MANAGE_TOPUPS = "manage_topups"
+    RECONCILE = "reconcile"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {

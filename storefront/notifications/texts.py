@@ -27,6 +27,8 @@ _ICONS: Final = {
     "back_in_stock": "bell",
     "flash_sale_began": "zap",
     "flash_sale_ended": "zap",
+    "reconciliation_differences": "triangle-alert",
+    "reconciliation_failed": "circle-alert",
 }
 
 
@@ -102,6 +104,23 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
                 name=_named(context),
                 sold=context.get("sold", 0),
             )
+        case _other:
+            sentence = _staff_text(event, context)
+    return str(sentence)
+
+
+def _staff_text(event: str, context: Mapping[str, Any]) -> str:
+    """What only staff are told."""
+    match event:
+        case "reconciliation_differences":
+            sentence = _(
+                "The books and the gateway do not agree. New differences: %(fresh)s, open in all:"
+                " %(found)s.",
+                fresh=context.get("fresh", 0),
+                found=context.get("found", 0),
+            )
+        case "reconciliation_failed":
+            sentence = _("The reconciliation failed: the gateway could not be compared.")
         case _other:
             sentence = _("There is news in your account.")
     return str(sentence)
