@@ -74,6 +74,8 @@ _ACTIONS: Final = {
     "remove_bonus_tier": _("Removed a tier of bonus"),
     "change_topup_limits": _("Changed the limits of top-ups"),
     "add_search_word": _("Taught the search a word"),
+    "start_reconciliation": _("Began a reconciliation"),
+    "note_difference": _("Noted something about a difference"),
     "remove_search_word": _("Made the search forget a word"),
 }
 _THINGS: Final = {
@@ -94,6 +96,8 @@ _THINGS: Final = {
     "search_word": _("Search word"),
     "wallet": _("Wallet"),
     "topup_offer": _("Top-up offer"),
+    "reconciliation": _("Reconciliation"),
+    "difference": _("Difference"),
 }
 _FIELDS: Final = {
     "name_th": _("Thai name"),

@@ -16,6 +16,7 @@ manage_promos: Final = permitted(Permission.MANAGE_PROMOS)
 see_audit: Final = permitted(Permission.SEE_AUDIT)
 adjust_wallets: Final = permitted(Permission.ADJUST_WALLETS)
 manage_topups: Final = permitted(Permission.MANAGE_TOPUPS)
+reconcile: Final = permitted(Permission.RECONCILE)
 
 
 def wanted_id(text: str, what: str) -> UUID:

@@ -25,6 +25,7 @@ import admin.product_editor
 import admin.products
 import admin.promo_batches
 import admin.promos
+import admin.reconciliation
 import admin.releases
 import admin.search_words
 import admin.topup_packages
@@ -218,6 +219,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
     app.register_blueprint(admin.search_words.bp)
     app.register_blueprint(admin.wallets.bp)
     app.register_blueprint(admin.topup_packages.bp)
+    app.register_blueprint(admin.reconciliation.bp)
     app.register_blueprint(admin.audit.bp)
     app.register_blueprint(admin.imports.bp)
     app.register_blueprint(api.health.bp)

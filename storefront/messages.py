@@ -143,6 +143,10 @@ _MESSAGES: Final = {
     "product_not_draft": _("Only a draft can be deleted. Archive the product instead."),
     "product_in_use": _("Somebody bought it, or it is in a cart or a bundle. Archive it instead."),
     "product_refused": _("Something about this product is not right yet."),
+    "reconciliation_running": _("A reconciliation is going on already. Wait until it has ended."),
+    "run_not_found": _("This run does not exist."),
+    "difference_not_found": _("This difference does not exist."),
+    "note_missing": _("Write a note of up to 500 characters."),
     "too_large": _("That is more than we can take in at once."),
     "too_many_requests": _("That was a lot at once. Please wait a minute and try again."),
 }
