@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
 from typing import Any, Final
 
 from flask import Blueprint, Response, current_app, request, stream_with_context, url_for
 
 from admin.audit_words import action_name, in_words, thing_name
+from admin.filters import asked_day, asked_text
 from admin.guards import see_audit
 from storefront.accounts.audit import AuditFilter, list_audit, list_choices, walk_audit
 from storefront.hx import render
@@ -20,7 +20,6 @@ from storefront.web import read, shop
 
 bp = Blueprint("admin_audit", __name__)
 
-FIRST_YEAR, LAST_YEAR = 2000, 2199
 MOST_EXPORTED: Final = 50_000
 _COLUMNS: Final = (
     *("time", "person", "username", "action", "subject_type", "subject_id", "detail"),
@@ -83,16 +82,13 @@ def _rows(wanted: AuditFilter) -> Iterator[list[str]]:
 
 
 def _filter() -> AuditFilter:
-    def text(name: str) -> str:
-        return request.args.get(name, "").replace("\0", "").strip()[:60]
-
     return AuditFilter(
-        actor_id=parse_id(text("person")),
-        action=text("action"),
-        subject_type=text("subject"),
-        subject_id=text("id"),
-        first_day=_day(text("from")),
-        last_day=_day(text("to")),
+        actor_id=parse_id(asked_text("person")),
+        action=asked_text("action"),
+        subject_type=asked_text("subject"),
+        subject_id=asked_text("id"),
+        first_day=asked_day("from"),
+        last_day=asked_day("to"),
     )
 
 
@@ -106,14 +102,6 @@ def _query(wanted: AuditFilter) -> dict[str, Any]:
         "from": wanted.first_day,
         "to": wanted.last_day,
     }
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def _page_of(subject_type: str, subject_id: str) -> str | None:

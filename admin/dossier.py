@@ -19,6 +19,8 @@ from storefront.orders.models import Order
 from storefront.orders.queries import get_order_for_staff, list_payments
 from storefront.outbox import MessageState, OutboxMessage
 from storefront.payments.models import Payment, WebhookEvent
+from storefront.refunds.models import Refund
+from storefront.refunds.queries import list_order_refunds
 
 MOST_WEBHOOKS = 50
 ORDER_MAIL = "order_completed"
@@ -57,6 +59,7 @@ class OrderDossier:
     buyer: User
     payments: Sequence[Payment]
     postings: tuple[Posting, ...]
+    refunds: Sequence[Refund]
     licenses: tuple[LicenseRow, ...]
     webhooks: Sequence[WebhookEvent]
     mails: Sequence[SentMail]
@@ -72,6 +75,7 @@ def open_dossier(session: Session, order_id: UUID, *, now: datetime) -> OrderDos
         buyer=buyer,
         payments=payments,
         postings=_postings(session, order.id),
+        refunds=list_order_refunds(session, order.id),
         licenses=list_order_licenses(session, order.id, now=now),
         webhooks=_webhooks(session, payments),
         mails=_mails(session, order.id),

@@ -15,6 +15,7 @@ manage_catalog: Final = permitted(Permission.MANAGE_CATALOG)
 manage_promos: Final = permitted(Permission.MANAGE_PROMOS)
 see_audit: Final = permitted(Permission.SEE_AUDIT)
 adjust_wallets: Final = permitted(Permission.ADJUST_WALLETS)
+refund_money: Final = permitted(Permission.REFUND)
 manage_topups: Final = permitted(Permission.MANAGE_TOPUPS)
 reconcile: Final = permitted(Permission.RECONCILE)
 

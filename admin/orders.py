@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from flask import Blueprint, Response, request
 
 from admin.dossier import open_dossier
+from admin.filters import asked_choice, asked_day, asked_text
 from admin.guards import see_orders, wanted_id
 from storefront.hx import render
 from storefront.orders.models import OrderState
@@ -15,17 +14,14 @@ from storefront.web import read, shop
 
 bp = Blueprint("admin_orders", __name__)
 
-LONGEST_SEARCH = 100
-FIRST_YEAR, LAST_YEAR = 2000, 2199
-
 
 @bp.get("/admin/orders")
 @see_orders
 def index() -> Response:
     """Every order, newest first; tab, search, day and page stand in the address."""
-    state = _state(request.args.get("state", ""))
-    search = request.args.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
-    day = _day(request.args.get("day", ""))
+    state = asked_choice("state", OrderState)
+    search = asked_text("q")
+    day = asked_day("day")
     cursor = request.args.get("cursor")
     return render(
         "admin/orders/index.html",
@@ -44,16 +40,3 @@ def show(order_id: str) -> Response:
     """One order: lines, payments, ledger, licences, events, webhooks, mails."""
     dossier = open_dossier(read(), wanted_id(order_id, "order"), now=shop().clock())
     return render("admin/orders/show.html", dossier=dossier, state=OrderState(dossier.order.state))
-
-
-def _state(text: str) -> OrderState | None:
-    return OrderState(text) if text in list(OrderState) else None
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    # The ends of the calendar overflow when a day is added or moved to UTC.
-    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None

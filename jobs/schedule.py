@@ -23,6 +23,7 @@ from jobs.flash_sales import announce_flash_sales
 from jobs.outbox import sweep_outbox
 from jobs.payments import sweep_payments
 from jobs.reconciliation import start_due_run
+from jobs.refunds import sweep_refunds
 from jobs.search import tend_index
 from jobs.share_cards import sweep as sweep_share_cards
 from storefront.bootstrap import Shop, boot
@@ -44,6 +45,7 @@ class Entry:
 SCHEDULE = (
     Entry("sweep_outbox", timedelta(seconds=5), sweep_outbox),
     Entry("sweep_payments", timedelta(seconds=60), sweep_payments),
+    Entry("sweep_refunds", timedelta(seconds=60), sweep_refunds),
     Entry("tell_who_waits", timedelta(seconds=60), tell_who_waits),
     Entry("sweep_share_cards", timedelta(seconds=60), sweep_share_cards),
     Entry("announce_flash_sales", timedelta(seconds=30), announce_flash_sales),

@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from jobs import mail, payments, pictures, reconciliation, releases, search, share_cards
+from jobs import (
+    mail,
+    payments,
+    pictures,
+    reconciliation,
+    refunds,
+    releases,
+    search,
+    share_cards,
+)
 from storefront.bootstrap import Shop
 from storefront.checkout.webhooks import apply_webhook
 
@@ -23,6 +32,8 @@ TASKS: Mapping[str, Task] = {
     "close_overdue_order": payments.close_order,
     "make_pictures": pictures.make_pictures,
     "forget_picture": pictures.forget_picture,
+    "send_refund": refunds.send,
+    "refresh_refunds": refunds.refresh,
     "forget_archive": releases.forget_archive,
     "index_product": search.index_product,
     "index_stale": search.index_stale,

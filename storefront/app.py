@@ -16,6 +16,7 @@ from htmx_flask import Htmx
 
 import admin.audit
 import admin.categories
+import admin.disputes
 import admin.flash_sales
 import admin.images
 import admin.imports
@@ -26,6 +27,7 @@ import admin.products
 import admin.promo_batches
 import admin.promos
 import admin.reconciliation
+import admin.refunds
 import admin.releases
 import admin.search_words
 import admin.topup_packages
@@ -209,6 +211,8 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         app.register_blueprint(module.bp)
     app.register_blueprint(admin.overview.bp)
     app.register_blueprint(admin.orders.bp)
+    app.register_blueprint(admin.refunds.bp)
+    app.register_blueprint(admin.disputes.bp)
     app.register_blueprint(admin.products.bp)
     app.register_blueprint(admin.categories.bp)
     app.register_blueprint(admin.images.bp)

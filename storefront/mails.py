@@ -23,11 +23,13 @@ from storefront.catalog.alerts import notice_key
 from storefront.config import Settings
 from storefront.language import date_text, datetime_text, money_text, text_of
 from storefront.notifications.models import Notification
-from storefront.orders.models import Order
+from storefront.orders.models import Order, OrderLine
 from storefront.paths import ROOT
 from storefront.payments.models import Payment
 from storefront.providers.mail import Mail
+from storefront.providers.payments import PayBy
 from storefront.reconciliation import alerts as reconciliation
+from storefront.refunds.models import Refund
 from storefront.wallet.models import TopUp
 
 Context = tuple[str | None, str, Mapping[str, Any]]
@@ -53,6 +55,7 @@ def compose_mail(
         "wallet_url": f"{prefix}/account/wallet",
         "orders_url": f"{prefix}/account/orders",
         "order_url": f"{prefix}/account/orders/{subject_id}",
+        "refunded_url": f"{prefix}/account/orders/{context.get('order_id')}",
     }
     environment = _environment(locale)
     subject, text, html = (
@@ -90,6 +93,35 @@ def _about_credit(session: Session, payment_id: UUID) -> Context:
     return user.email, payment.locale, {"amount": payment.amount, "reference": payment.label}
 
 
+def _about_refund(session: Session, refund_id: UUID) -> Context:
+    refund, user, order, payment = session.execute(
+        select(Refund, User, Order, Payment)
+        .join(User, User.id == Refund.user_id)
+        .outerjoin(Order, Order.id == Refund.order_id)
+        .outerjoin(Payment, Payment.id == Refund.payment_id)
+        .where(Refund.id == refund_id)
+        .options(selectinload(Refund.lines))
+    ).one()
+    locale = order.locale if order else user.locale
+    names = {
+        line.id: text_of(line, "name", locale)
+        for line in session.scalars(select(OrderLine).where(OrderLine.order_id == refund.order_id))
+    }
+    return (
+        (order.email if order else None) or user.email,
+        locale,
+        {
+            "amount": refund.paid_out,
+            "destination": refund.destination,
+            "is_promptpay": payment is not None and payment.pay_by == PayBy.PROMPTPAY,
+            "reason": refund.reason,
+            "reference": order.reference if order else None,
+            "lines": [(names[line.order_line_id], line.amount) for line in refund.lines],
+            "order_id": refund.order_id,
+        },
+    )
+
+
 def _about_alert(session: Session, alert_id: UUID) -> Context:
     # The alert itself is gone by now; what it was about stands in the notice.
     notice, user = session.execute(
@@ -117,6 +149,9 @@ _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     "order_completed": _about_order,
     "topup_completed": _about_topup,
     "payment_credited": _about_credit,
+    "refund_sent": _about_refund,
+    "refund_succeeded": _about_refund,
+    "refund_failed": _about_refund,
     BACK_IN_STOCK: _about_alert,
     reconciliation.DIFFERENCES: _about_reconciliation(reconciliation.DIFFERENCES),
     reconciliation.FAILED: _about_reconciliation(reconciliation.FAILED),

@@ -41,6 +41,7 @@ CHECKS = (
     ("order_items", "refunded", "refunded_satang BETWEEN 0 AND total_satang - discount_satang"),
     ("payments", "refunded", "refunded_satang BETWEEN 0 AND amount_satang"),
     ("licenses", "cause", "cause IS NULL OR status IN ('suspended', 'revoked')"),
+    ("licenses", "status_before", "(cause IS NULL) = (status_before IS NULL)"),
     ("wallet_lot_uses", "returned", "returned_satang BETWEEN 0 AND amount_satang"),
 )
 
@@ -201,6 +202,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_refund_lines_order_line", "refund_lines", ["order_line_id"], unique=False)
     op.add_column("licenses", sa.Column("cause", sa.String(length=60), nullable=True))
+    op.add_column("licenses", sa.Column("status_before", sa.String(length=10), nullable=True))
+    op.add_column(
+        "bonus_clawbacks", sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True)
+    )
     op.create_index(
         "ix_licenses_cause",
         "licenses",
@@ -255,6 +260,8 @@ def downgrade() -> None:
     op.drop_index(
         "ix_licenses_cause", table_name="licenses", postgresql_where=sa.text("cause IS NOT NULL")
     )
+    op.drop_column("bonus_clawbacks", "undone_at")
+    op.drop_column("licenses", "status_before")
     op.drop_column("licenses", "cause")
     op.drop_index("ix_refund_lines_order_line", table_name="refund_lines")
     op.drop_table("refund_lines")

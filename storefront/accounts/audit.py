@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,9 +12,8 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from storefront.accounts.models import AuditEntry, Role, User
-from storefront.kit.clock import SHOP_ZONE
-from storefront.kit.ids import parse_id
-from storefront.kit.pages import Page, decode_cursor, encode_cursor
+from storefront.kit.clock import bounds_of_day
+from storefront.kit.pages import Page, id_in_cursor, page_by_id
 
 PAGE_SIZE: Final = 50
 MOST_PEOPLE: Final = 100
@@ -72,13 +71,11 @@ def list_audit(
 ) -> Page[AuditRow]:
     """A page of entries, newest first: one query, however deep."""
     query = _entries(wanted)
-    last = decode_cursor(cursor, str)
-    last_id = parse_id(str(last[0])) if last else None
+    last_id = id_in_cursor(cursor)
     if last_id is not None:
         query = query.where(AuditEntry.id < last_id)
     rows = [AuditRow(*row) for row in session.execute(query.limit(limit + 1))]
-    more = len(rows) > limit
-    return Page(rows[:limit], encode_cursor(str(rows[limit - 1].id)) if more else None)
+    return page_by_id(rows, limit, id_of=lambda row: row.id)
 
 
 def walk_audit(session: Session, wanted: AuditFilter, *, most: int) -> Iterator[AuditRow]:
@@ -175,11 +172,7 @@ def _entries(wanted: AuditFilter) -> Select[*tuple[Any, ...]]:
     if wanted.subject_id:
         query = query.where(AuditEntry.subject_id == wanted.subject_id)
     if wanted.first_day is not None:
-        query = query.where(AuditEntry.created_at >= _midnight(wanted.first_day))
+        query = query.where(AuditEntry.created_at >= bounds_of_day(wanted.first_day)[0])
     if wanted.last_day is not None:
-        query = query.where(AuditEntry.created_at < _midnight(wanted.last_day + timedelta(days=1)))
+        query = query.where(AuditEntry.created_at < bounds_of_day(wanted.last_day)[1])
     return query
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), SHOP_ZONE)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storefront.accounts.models import Role, SignInSession, User
+from storefront.accounts.rules import Permission, role_permits
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,14 @@ def find_visitor(session: Session, token: str, *, now: datetime) -> Visitor | No
         email=row.email,
         role=Role(row.role),
     )
+
+
+def find_staff(session: Session, permission: Permission) -> Sequence[UUID]:
+    """Everybody whose role carries this permission and who is not banned: whom to tell."""
+    roles = [role for role in Role if role_permits(role, permission)]
+    return session.scalars(
+        select(User.id).where(User.role.in_(roles), User.banned_at.is_(None)).order_by(User.id)
+    ).all()
 
 
 def list_sessions(session: Session, user_id: UUID, *, now: datetime) -> Sequence[SignInSession]:

@@ -18,6 +18,7 @@ class Permission(StrEnum):
     ADJUST_WALLETS = "adjust_wallets"
     MANAGE_TOPUPS = "manage_topups"
     RECONCILE = "reconcile"
+    REFUND = "refund"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {

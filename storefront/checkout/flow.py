@@ -48,6 +48,7 @@ def place_order(
     idempotency_key: str,
     locale: str,
     email: str | None = None,
+    wallet_part: Money = Money(0),
 ) -> Placed:
     """Place the member's cart as an order and open its payment page if one is needed.
 
@@ -62,6 +63,7 @@ def place_order(
         idempotency_key=idempotency_key,
         locale=locale,
         email=email,
+        wallet_part=wallet_part,
     )
     with shop.database.transaction() as session:
         order = service.place_order(session, wish, vault=shop.vault, now=shop.clock())

@@ -35,6 +35,10 @@ class CheckoutForm(FlaskForm):  # type: ignore[misc]
         validators=[Regexp(r"\A[\w-]{16,64}\Z", re.ASCII, message=_INCOMPLETE)]
     )
 
+    # The tick that lets the wallet pay a part; its value is how much that was said to be.
+    wallet_part = StringField(
+        validators=[Optional(), Regexp(r"\A[0-9]{1,12}\Z", message=_INCOMPLETE)]
+    )
     email = StringField(
         filters=[lambda text: (text or "").strip() or None],
         validators=[
@@ -52,6 +56,12 @@ class CheckoutForm(FlaskForm):  # type: ignore[misc]
     def seen_total(self) -> Money:
         """The total that stood on the button, once the form is valid."""
         return Money(int(self.expected_total.data or ""))
+
+    def chosen_wallet_part(self) -> Money:
+        """What the wallet is to pay beside the gateway, once the form is valid. When the wallet
+        pays all, or nothing is to be paid, the tick means nothing."""
+        ticked = self.wallet_part.data if self.chosen_method().is_gateway else None
+        return Money(int(ticked)) if ticked else Money(0)
 
     def first_error(self) -> str:
         """What to say on top of the page of a form that was refused."""

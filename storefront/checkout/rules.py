@@ -30,11 +30,21 @@ def pay_by_of(method: PaymentMethod) -> PayBy:
     return PayBy.PROMPTPAY if method is PaymentMethod.PROMPTPAY else PayBy.CARD
 
 
-def hash_request(*, method: PaymentMethod, expected_total: Money, email: str | None) -> str:
+def wallet_share(total: Money, *, balance: Money) -> Money:
+    """What a wallet that does not hold enough can pay of an order, so that what is left for the
+    gateway is not less than it takes; zero when that leaves nothing."""
+    share = min(balance, total - LEAST_GATEWAY_AMOUNT)
+    return max(share, Money(0, total.currency)) if balance < total else Money(0, total.currency)
+
+
+def hash_request(
+    *, method: PaymentMethod, expected_total: Money, wallet_part: Money, email: str | None
+) -> str:
     """What two requests with one idempotency key must have in common (O3)."""
-    return sha256(
-        f"{method}:{expected_total.satang}:{expected_total.currency}:{email or ''}".encode()
-    ).hexdigest()
+    said = [method, expected_total.satang, expected_total.currency, email or ""]
+    if wallet_part:
+        said.append(wallet_part.satang)
+    return sha256(":".join(map(str, said)).encode()).hexdigest()
 
 
 def grants_of(lines: Sequence[OrderLine]) -> list[Grant]:

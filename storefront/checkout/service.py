@@ -39,13 +39,14 @@ from storefront.payments.models import Payment, PaymentPurpose
 from storefront.payments.service import create_payment
 from storefront.promos.rules import promo_email
 from storefront.promos.service import reserve_use, return_use, take_use
-from storefront.wallet.service import pay_from_wallet
+from storefront.wallet.service import hold_wallet, pay_from_wallet, release_wallet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What the buyer sent with the form; nothing in it is a price that counts. `email` is asked
-    for where the account has none."""
+    for where the account has none. `wallet_part` is what the wallet is to pay of an order whose
+    rest goes through the gateway."""
 
     user_id: UUID
     method: PaymentMethod
@@ -53,20 +54,25 @@ class Wish:
     idempotency_key: str
     locale: str
     email: str | None = None
+    wallet_part: Money = Money(0)
 
 
 def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime) -> Order:
-    """Turn the cart into an order; pay it at once when it is free or paid from the wallet.
+    """Turn the cart into an order; pay it at once when it is free or paid from the wallet. What
+    the wallet pays beside the gateway is held until the gateway has answered.
 
     Idempotent by (user, idempotency key): the earlier order comes back. Locks the cart, so a
-    double click waits for its twin, then the variants. Raises Invalid `key_reused`,
-    `method_not_offered`, `amount_too_small` or `email_needed`, Conflict `cart_empty`,
-    `not_for_sale`, `all_owned`, `sold_out`, `total_changed`, `balance_too_low` or why the promo
-    code is refused; nothing is kept then.
+    double click waits for its twin, then the variants, at last the wallet. Raises Invalid
+    `key_reused`, `method_not_offered`, `amount_too_small` or `email_needed`, Conflict
+    `cart_empty`, `not_for_sale`, `all_owned`, `sold_out`, `total_changed`, `balance_too_low`,
+    `wallet_frozen` or why the promo code is refused; nothing is kept then.
     """
     cart_id = session.scalar(select(Cart.id).where(Cart.user_id == wish.user_id).with_for_update())
     request_hash = hash_request(
-        method=wish.method, expected_total=wish.expected_total, email=wish.email
+        method=wish.method,
+        expected_total=wish.expected_total,
+        wallet_part=wish.wallet_part,
+        email=wish.email,
     )
     known = find_order_by_key(session, user_id=wish.user_id, idempotency_key=wish.idempotency_key)
     if known is not None:
@@ -94,13 +100,17 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
             request_hash=request_hash,
             placed_at=now,
             expires_at=now + payment_lifetime(pay_by_of(method)),
-            wallet_part=Money(0) if method.is_gateway else quote.total,
+            wallet_part=wish.wallet_part if method.is_gateway else quote.total,
         ),
     )
     _set_aside(session, order, quote, user, now=now)
     session.execute(delete(CartLine).where(CartLine.cart_id == cart_id))
     session.execute(update(Cart).where(Cart.id == cart_id).values(promo_code=None))
     if method.is_gateway:
+        if order.wallet_part:
+            hold_wallet(
+                session, user_id=user.id, amount=order.wallet_part, order_id=order.id, now=now
+            )
         start_order_payment(session, order, now=now)
         return order
     if method is PaymentMethod.BALANCE:
@@ -121,7 +131,7 @@ def start_order_payment(session: Session, order: Order, *, now: datetime) -> Pay
         pay_by=pay_by,
         subject_id=order.id,
         user_id=order.user_id,
-        amount=order.total,
+        amount=order.gateway_part,
         label=order.reference,
         email=order.email,
         locale=order.locale,
@@ -158,8 +168,9 @@ def complete_order(
 def close_order(
     session: Session, order_id: UUID, action: OrderAction, *, actor: str, now: datetime
 ) -> None:
-    """Cancel or expire an open order and give its stock back. Locks the order; idempotent; an
-    order that is not open any more is left alone."""
+    """Cancel or expire an open order and give back its stock, its use of a code and what was held
+    of the wallet. Locks the order; idempotent; an order that is not open any more is left
+    alone."""
     order = lock_order(session, order_id)
     if order.state != OrderState.PENDING:
         return
@@ -170,6 +181,7 @@ def close_order(
         _refill_cart(session, order)
     release_stock(session, order.id)
     return_use(session, order.id, now=now)
+    release_wallet(session, user_id=order.user_id, order_id=order.id, now=now)
 
 
 def _set_aside(session: Session, order: Order, quote: Quote, user: User, *, now: datetime) -> None:
@@ -228,7 +240,11 @@ def _check_total(total: Money, wish: Wish) -> None:
     if total and wish.method is PaymentMethod.FREE:
         # Free is what an order turns out to be, never what somebody asks for.
         raise Invalid("method_not_offered")
-    if wish.method.is_gateway and total and total < LEAST_GATEWAY_AMOUNT:
+    if not total:
+        return
+    if wish.wallet_part and not (wish.method.is_gateway and Money(0) < wish.wallet_part < total):
+        raise Invalid("method_not_offered")
+    if wish.method.is_gateway and total - wish.wallet_part < LEAST_GATEWAY_AMOUNT:
         raise Invalid("amount_too_small")
 
 

@@ -115,7 +115,8 @@ def _deliver(session: Session, payment: Payment, means: Settling) -> None:
         subject_id=order.id,
         legs=[
             Leg(AccountKind.GATEWAY, -payment.amount),
-            Leg(AccountKind.SALES, payment.amount),
+            Leg(AccountKind.HELD, -order.wallet_part),
+            Leg(AccountKind.SALES, order.total),
         ],
         now=means.now,
     )

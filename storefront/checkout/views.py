@@ -12,7 +12,7 @@ from storefront.cart.rules import CartOwner
 from storefront.checkout import flow
 from storefront.checkout.forms import CheckoutForm, new_form_key
 from storefront.checkout.quotes import Quote, find_quote
-from storefront.checkout.rules import LEAST_GATEWAY_AMOUNT
+from storefront.checkout.rules import LEAST_GATEWAY_AMOUNT, wallet_share
 from storefront.delivery.queries import list_downloads
 from storefront.errors import DomainError, Kind, NotFound
 from storefront.hx import is_fragment, render, see_other
@@ -27,7 +27,7 @@ from storefront.orders.service import find_order_by_key
 from storefront.payments.models import Payment, PaymentPurpose
 from storefront.payments.service import find_live_payment
 from storefront.payments.views import code_picture
-from storefront.wallet.queries import find_balance
+from storefront.wallet.queries import find_pots
 from storefront.web import limiter, member, read, shop, visitor
 
 bp = Blueprint("checkout", __name__)
@@ -67,6 +67,7 @@ def place() -> Response:
             idempotency_key=form.idempotency_key.data or "",
             locale=current_locale(),
             email=form.email.data,
+            wallet_part=form.chosen_wallet_part(),
         )
     except DomainError as error:
         return _not_placed(form, error)
@@ -137,9 +138,10 @@ def _checkout_page(
     form: CheckoutForm, quote: Quote, *, status: int = 200, problem: str | None = None
 ) -> Response:
     now = shop().clock()
-    balance, total = find_balance(read(), visitor().id, now=now), quote.total
-    covers = balance >= total
-    gap = Money(0) if covers else total - balance
+    pots, total = find_pots(read(), visitor().id, now=now), quote.total
+    balance, is_frozen = pots.total, bool(pots.debt)
+    covers = balance >= total and not is_frozen
+    gap = max(total - balance, Money(0))
     form.expected_total.data = str(total.satang)
     if form.idempotency_key.errors or not form.idempotency_key.data:
         form.idempotency_key.data = new_form_key()
@@ -154,6 +156,8 @@ def _checkout_page(
         balance=balance,
         covers=covers,
         gap=gap,
+        is_frozen=is_frozen,
+        share=Money(0) if is_frozen else wallet_share(total, balance=balance),
         takes_gateway=total >= LEAST_GATEWAY_AMOUNT,
         least_gateway_amount=LEAST_GATEWAY_AMOUNT,
         problem=problem,

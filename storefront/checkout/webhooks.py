@@ -12,9 +12,14 @@ from sqlalchemy.orm import Session
 
 from storefront.bootstrap import Shop
 from storefront.checkout.flow import refresh_payment
+from storefront.disputes.flow import refresh_disputes
 from storefront.kit.ids import parse_id
 from storefront.payments.models import Payment, WebhookEvent, WebhookState
 from storefront.payments.service import close_event
+from storefront.refunds.flow import refresh_refunds
+
+REFUND_EVENTS = ("refund.", "charge.refund")
+DISPUTE_EVENTS = "charge.dispute."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,18 @@ def apply_webhook(shop: Shop, webhook_id: UUID) -> None:
         refresh_payment(
             shop, payment_id, session_id=hint.session_id, intent_id=hint.gateway_payment_id
         )
+        _refresh_what_followed(shop, payment_id, event.event_type)
     with shop.database.transaction() as session:
         close_event(session, webhook_id, payment_id=payment_id, now=shop.clock())
+
+
+def _refresh_what_followed(shop: Shop, payment_id: UUID, event_type: str) -> None:
+    """Refunds and disputes of a payment that is known to be paid by now, even when their events
+    came before its own."""
+    if event_type.startswith(REFUND_EVENTS):
+        refresh_refunds(shop, payment_id)
+    if event_type.startswith(DISPUTE_EVENTS):
+        refresh_disputes(shop, payment_id)
 
 
 def read_hint(event_type: str, payload: dict[str, Any]) -> Hint:

@@ -80,6 +80,16 @@ class Dispute(Identified, Base):
         return Money(self.amount_satang, self.currency)
 
     @property
+    def taken(self) -> Money:
+        """What was taken out of the wallet it had gone into."""
+        return Money(self.taken_satang, self.currency)
+
+    @property
+    def owed(self) -> Money:
+        """What had been spent out of that wallet by then."""
+        return Money(self.debt_satang, self.currency)
+
+    @property
     def fee(self) -> Money:
         """What the gateway charges for the case, won or lost."""
         return Money(self.fee_satang, self.currency)

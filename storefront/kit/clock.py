@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 Clock = Callable[[], datetime]
@@ -24,3 +24,9 @@ def fixed_clock(moment: datetime) -> Clock:
 def in_shop_zone(moment: datetime) -> datetime:
     """The same moment on the shop's wall clock."""
     return moment.astimezone(SHOP_ZONE)
+
+
+def bounds_of_day(day: date) -> tuple[datetime, datetime]:
+    """The first moment of a day on the shop's wall clock, and that of the next day."""
+    start = datetime.combine(day, time(), SHOP_ZONE)
+    return start, start + timedelta(days=1)

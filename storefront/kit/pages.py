@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from uuid import UUID
+
+from storefront.kit.ids import parse_id
 
 T = TypeVar("T")
 CursorValue = str | int
@@ -40,3 +43,16 @@ def decode_cursor(cursor: str | None, *kinds: type[CursorValue]) -> tuple[Cursor
     if any(type(value) is not kind for value, kind in zip(values, kinds, strict=True)):
         return None
     return tuple(values)
+
+
+def id_in_cursor(cursor: str | None) -> UUID | None:
+    """The last id seen, of a list whose ids are its order; None starts at page one."""
+    last = decode_cursor(cursor, str)
+    return parse_id(str(last[0])) if last else None
+
+
+def page_by_id(rows: Sequence[T], limit: int, *, id_of: Callable[[T], UUID]) -> Page[T]:
+    """A page of rows that were read with one more than `limit`, which says whether more follow."""
+    shown = rows[:limit]
+    more = len(rows) > limit
+    return Page(shown, encode_cursor(str(id_of(shown[-1]))) if more else None)

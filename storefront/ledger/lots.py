@@ -124,6 +124,43 @@ def use_lots(
     )
 
 
+def return_to_lots(session: Session, *, account_id: UUID, taken_by: UUID, amount: Money) -> None:
+    """Put a positive amount back into the lots of this account that the posting `taken_by` took
+    it out of, the longest-lived first, each with the end it had. The account is locked by the
+    caller. Raises ValueError for more than that posting took and was not put back yet."""
+    uses = session.execute(
+        select(
+            WalletLotUse.id,
+            WalletLotUse.lot_id,
+            (WalletLotUse.amount_satang - WalletLotUse.returned_satang).label("out"),
+        )
+        .join(WalletLot, WalletLot.id == WalletLotUse.lot_id)
+        .where(WalletLotUse.posting_id == taken_by, WalletLot.account_id == account_id)
+        .order_by(
+            WalletLot.expires_at.desc().nulls_first(),
+            WalletLot.created_at.desc(),
+            WalletLot.id.desc(),
+        )
+    ).all()
+    lot_of = {use.id: use.lot_id for use in uses}
+    returns = take_in_order((Left(use.id, use.out) for use in uses if use.out), amount.satang)
+    if sum(one.taken for one in returns) < amount.satang:
+        raise ValueError("more is put back than was taken")
+    for one in returns:
+        session.execute(
+            update(WalletLotUse)
+            .where(WalletLotUse.id == one.lot_id)
+            .values(returned_satang=WalletLotUse.returned_satang + one.taken)
+            .execution_options(synchronize_session=False)
+        )
+        session.execute(
+            update(WalletLot)
+            .where(WalletLot.id == lot_of[one.lot_id])
+            .values(remaining_satang=WalletLot.remaining_satang + one.taken)
+            .execution_options(synchronize_session=False)
+        )
+
+
 def take_in_order(lots: Iterable[Left], satang: int) -> Sequence[Taking]:
     """Take from the first lot what it has, the rest from the next, until it is enough; less when
     they do not hold as much."""

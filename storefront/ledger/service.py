@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from storefront.errors import Conflict
 from storefront.kit.ids import new_id
 from storefront.kit.money import Money, total_of
-from storefront.ledger.lots import open_lot, use_lots
+from storefront.ledger.lots import open_lot, return_to_lots, use_lots
 from storefront.ledger.models import (
+    PERSONAL,
     WALLETS,
     AccountKind,
     LedgerAccount,
@@ -28,8 +29,9 @@ from storefront.ledger.models import (
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One side of a posting: a positive amount is a credit, a negative one a debit. Wallets name
-    their owner, shared accounts none. A credit of bonus may end at `expires_at`; a debit of a
+    """One side of a posting: a positive amount is a credit, a negative one a debit. Wallets and
+    debts name their owner, shared accounts none. A credit of bonus may end at `expires_at`; one
+    of a wallet may go back into the lots that the posting `return_of` took it out of. A debit of a
     wallet may name the one lot it takes, instead of what comes first in the order of spending."""
 
     kind: AccountKind
@@ -37,6 +39,7 @@ class Leg:
     user_id: UUID | None = None
     expires_at: datetime | None = None
     lot_id: UUID | None = None
+    return_of: UUID | None = None
 
     def __post_init__(self) -> None:
         is_credit = self.amount > Money(0, self.amount.currency)
@@ -44,6 +47,9 @@ class Leg:
             raise ValueError("only bonus that is given expires")
         if self.lot_id and (self.kind not in WALLETS or is_credit):
             raise ValueError("only what leaves a wallet names its lot")
+        is_debit = self.amount < Money(0, self.amount.currency)
+        if self.return_of and (self.kind not in WALLETS or is_debit or self.expires_at):
+            raise ValueError("only what comes back into a wallet goes to where it was taken")
 
 
 def post_entries(
@@ -62,7 +68,8 @@ def post_entries(
     the first to commit. Wallet rows are locked in the order of their ids, so two postings never
     wait for each other in a circle. What comes into a wallet makes a lot, what leaves it is taken
     out of lots (see `lots`). Raises ValueError for legs that do not sum to zero, Conflict
-    `balance_too_low` for a wallet that would fall below zero, or below what has not expired.
+    `balance_too_low` for a wallet that would fall below zero, or below what has not expired, or
+    for a debt of which more is paid than is owed.
     """
     currency = legs[0].amount.currency
     if total_of((leg.amount for leg in legs), currency):
@@ -77,8 +84,9 @@ def post_entries(
         key=lambda pair: pair[0],
     )
     for account_id, leg in by_account:
+        if leg.kind in PERSONAL:
+            _move_balance(session, account_id, leg)
         if leg.kind in WALLETS:
-            _move_balance(session, account_id, leg.amount)
             _move_lots(session, account_id, posting_id, leg, now)
     session.execute(
         insert(LedgerEntry),
@@ -120,8 +128,8 @@ def _insert_posting(
 
 
 def _open_account(session: Session, leg: Leg, currency: str) -> UUID:
-    if (leg.kind in WALLETS) != (leg.user_id is not None):
-        raise ValueError("wallets have an owner, shared accounts have none")
+    if (leg.kind in PERSONAL) != (leg.user_id is not None):
+        raise ValueError("wallets and debts have an owner, shared accounts have none")
     wanted = select(LedgerAccount.id).where(
         LedgerAccount.kind == leg.kind,
         LedgerAccount.user_id.is_not_distinct_from(leg.user_id),
@@ -137,31 +145,35 @@ def _open_account(session: Session, leg: Leg, currency: str) -> UUID:
             kind=leg.kind,
             user_id=leg.user_id,
             currency=currency,
-            balance_satang=0 if leg.kind in WALLETS else None,
+            balance_satang=0 if leg.kind in PERSONAL else None,
         )
         .on_conflict_do_nothing()
     )
     return session.scalars(wanted).one()
 
 
-def _move_balance(session: Session, account_id: UUID, amount: Money) -> None:
+def _move_balance(session: Session, account_id: UUID, leg: Leg) -> None:
+    after = LedgerAccount.balance_satang + leg.amount.satang
     moved = session.scalar(
         update(LedgerAccount)
         .where(
             LedgerAccount.id == account_id,
-            LedgerAccount.balance_satang + amount.satang >= 0,
+            after <= 0 if leg.kind is AccountKind.DEBT else after >= 0,
         )
-        .values(balance_satang=LedgerAccount.balance_satang + amount.satang)
+        .values(balance_satang=after)
         .returning(LedgerAccount.id)
         .execution_options(synchronize_session=False)
     )
     if moved is None:
-        raise Conflict("balance_too_low", "the wallet does not hold enough")
+        raise Conflict("balance_too_low", f"the {leg.kind} account does not hold enough")
 
 
 def _move_lots(
     session: Session, account_id: UUID, posting_id: UUID, leg: Leg, now: datetime | None
 ) -> None:
+    if leg.return_of is not None:
+        return_to_lots(session, account_id=account_id, taken_by=leg.return_of, amount=leg.amount)
+        return
     if leg.amount > Money(0, leg.amount.currency):
         open_lot(
             session,

@@ -26,13 +26,14 @@ class LicenseStatus(StrEnum):
 class License(Identified, Base):
     """One key for one product of one bought unit (K1). The key itself is kept as an HMAC for
     look-up, its first four symbols for people, and an encrypted copy for its owner. `cause` is
-    the refund or dispute that ended it, which alone may bring it back."""
+    the refund or dispute that ended it, which alone may bring it back to `status_before`."""
 
     __tablename__ = "licenses"
     __table_args__ = (
         UniqueConstraint("order_line_id", "product_id", "unit"),
         CheckConstraint("status IN ('active', 'expired', 'suspended', 'revoked')", name="status"),
         CheckConstraint("cause IS NULL OR status IN ('suspended', 'revoked')", name="cause"),
+        CheckConstraint("(cause IS NULL) = (status_before IS NULL)", name="status_before"),
         CheckConstraint("slots BETWEEN 1 AND 1000", name="slots"),
         CheckConstraint("unit >= 1", name="unit"),
         Index("ix_licenses_user", "user_id", "id"),
@@ -48,6 +49,7 @@ class License(Identified, Base):
     unit: Mapped[int]
     status: Mapped[str] = mapped_column(String(10), default=LicenseStatus.ACTIVE)
     cause: Mapped[str | None] = mapped_column(String(60))
+    status_before: Mapped[str | None] = mapped_column(String(10))
     slots: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]

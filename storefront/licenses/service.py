@@ -80,14 +80,16 @@ def _end_of(grant: Grant, now: datetime) -> datetime | None:
 
 
 def revoke_license(session: Session, license_id: UUID, *, actor_id: UUID, reason: str) -> None:
-    """End a licence for good, with an audit row. In force with the commit, because nothing
-    caches verdicts. Idempotent; locks the row. Raises NotFound."""
+    """End a licence for good, with an audit row: no refund that fails and no dispute that is won
+    brings it back. In force with the commit, because nothing caches verdicts. Idempotent; locks
+    the row. Raises NotFound."""
     license = session.scalar(select(License).where(License.id == license_id).with_for_update())
     if license is None:
         raise NotFound("license")
-    if license.status == LicenseStatus.REVOKED:
+    if license.status == LicenseStatus.REVOKED and license.cause is None:
         return
     license.status = LicenseStatus.REVOKED
+    license.cause = license.status_before = None
     record_audit(
         session,
         actor_id=actor_id,

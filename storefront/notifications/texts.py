@@ -23,6 +23,14 @@ _ICONS: Final = {
     "topup_completed": "wallet",
     "payment_credited": "undo-2",
     "bonus_expires": "clock",
+    "refund_sent": "undo-2",
+    "refund_succeeded": "undo-2",
+    "refund_failed": "triangle-alert",
+    "dispute_open": "triangle-alert",
+    "dispute_won": "check",
+    "dispute_lost": "triangle-alert",
+    "dispute_began": "triangle-alert",
+    "dispute_ended": "info",
     "wallet_adjusted": "wallet",
     "back_in_stock": "bell",
     "flash_sale_began": "zap",
@@ -92,6 +100,10 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
                 reference=reference,
                 amount=_amount(context),
             )
+        case event if event.startswith("refund_"):
+            sentence = _refund_text(event, context)
+        case event if event.startswith("dispute_"):
+            sentence = _dispute_text(event, context)
         case "back_in_stock":
             sentence = _(
                 "You can buy %(name)s now. You asked us to tell you.", name=_named(context)
@@ -124,6 +136,53 @@ def _staff_text(event: str, context: Mapping[str, Any]) -> str:
         case _other:
             sentence = _("There is news in your account.")
     return str(sentence)
+
+
+def _refund_text(event: str, context: Mapping[str, Any]) -> Any:
+    amount = _amount(context)
+    if event == "refund_failed":
+        return _("Your bank sent a refund of %(amount)s back. Please write to us.", amount=amount)
+    if event == "refund_sent":
+        return _("A refund of %(amount)s is on its way to your bank.", amount=amount)
+    if context.get("destination") == "wallet":
+        return _("A refund of %(amount)s is in your wallet.", amount=amount)
+    return _("A refund of %(amount)s went back the way you paid.", amount=amount)
+
+
+def _dispute_text(event: str, context: Mapping[str, Any]) -> Any:
+    """Of an order `reference` is set, else the money had gone into the wallet."""
+    amount, reference = _amount(context), str(context.get("reference", ""))
+    match event:
+        case "dispute_began":
+            return _("A bank wants %(amount)s back: a dispute has begun.", amount=amount)
+        case "dispute_ended":
+            return _("A dispute about %(amount)s is decided.", amount=amount)
+        case "dispute_open" if reference:
+            return _(
+                "Your bank took the payment of order %(reference)s back. Its licences are"
+                " suspended until that is decided.",
+                reference=reference,
+            )
+        case "dispute_open":
+            return _(
+                "Your bank took %(amount)s back that you had put into your wallet. It was taken"
+                " out of the wallet again.",
+                amount=amount,
+            )
+        case "dispute_won" if reference:
+            return _(
+                "The payment of order %(reference)s stands. Its licences are good again.",
+                reference=reference,
+            )
+        case "dispute_won":
+            return _("%(amount)s is in your wallet again.", amount=amount)
+        case _lost if reference:
+            return _(
+                "The payment of order %(reference)s was taken back for good. Its licences have"
+                " ended.",
+                reference=reference,
+            )
+    return _("%(amount)s was taken back by your bank for good.", amount=amount)
 
 
 def _named(context: Mapping[str, Any]) -> str:

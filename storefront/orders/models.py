@@ -46,6 +46,8 @@ class OrderAction(StrEnum):
     FAIL_PAYMENT = "fail_payment"
     REFUND_PART = "refund_part"
     REFUND_ALL = "refund_all"
+    RESTORE_PART = "restore_part"
+    RESTORE_ALL = "restore_all"
 
 
 ORDER_MACHINE: Machine[OrderState, OrderAction] = Machine(
@@ -59,6 +61,12 @@ ORDER_MACHINE: Machine[OrderState, OrderAction] = Machine(
         OrderAction.REFUND_ALL: {
             OrderState.COMPLETED: OrderState.REFUNDED,
             OrderState.PARTIALLY_REFUNDED: OrderState.REFUNDED,
+        },
+        # The buyer's bank sent a refund back: the state before is restored.
+        OrderAction.RESTORE_PART: {OrderState.REFUNDED: OrderState.PARTIALLY_REFUNDED},
+        OrderAction.RESTORE_ALL: {
+            OrderState.PARTIALLY_REFUNDED: OrderState.COMPLETED,
+            OrderState.REFUNDED: OrderState.COMPLETED,
         },
     }
 )

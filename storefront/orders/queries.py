@@ -197,6 +197,12 @@ def get_order_for_staff(session: Session, order_id: UUID) -> tuple[Order, User]:
     return row[0], row[1]
 
 
+def number_of(text: str) -> int | None:
+    """The number in QR-100001 or 100001; None for anything else."""
+    found = _NUMBER.fullmatch(text)
+    return int(found[1]) if found and int(found[1]) <= _LARGEST_NUMBER else None
+
+
 def _whole_order(order_id: UUID) -> Select[Order]:
     return (
         select(Order)
@@ -250,9 +256,9 @@ def _staff_row(order: Order, name: str, username: str, units: int | None) -> Sta
 def _matches(text: str) -> ColumnElement[bool]:
     if _DISCORD_ID.fullmatch(text):
         return User.discord_id == text
-    number = _NUMBER.fullmatch(text)
-    if number and int(number[1]) <= _LARGEST_NUMBER:
-        return or_(Order.number == int(number[1]), User.username == text)
+    number = number_of(text)
+    if number is not None:
+        return or_(Order.number == number, User.username == text)
     return or_(
         Order.email.istartswith(text, autoescape=True),
         User.email.istartswith(text, autoescape=True),

@@ -139,7 +139,7 @@ def apply_action(
     if not isinstance(outcome, Moved):
         raise Conflict("order_not_open", f"{action} is not possible in {before}")
     order.state = outcome.state
-    if outcome.state is OrderState.COMPLETED:
+    if action is OrderAction.COMPLETE:
         order.completed_at = now
     _record_event(session, order, action, before, actor=actor, now=now, reason=reason)
     session.flush()

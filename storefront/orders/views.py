@@ -21,6 +21,7 @@ from storefront.orders.models import (
     OrderState,
     PaymentMethod,
 )
+from storefront.refunds.queries import list_order_refunds
 from storefront.web import member, read, shop, visitor
 
 bp = Blueprint("orders", __name__)
@@ -67,6 +68,7 @@ def show(order_id: str) -> Response:
         state=OrderState(order.state),
         products=queries.find_line_products(read(), order.lines),
         payment=payments[-1] if payments else None,
+        refunds=list_order_refunds(read(), order.id) if order.refunded else (),
         steps=[*_past(order), *_ahead(order)],
         can_resume=can_resume(order, now=shop().clock()),
         can_cancel=ORDER_MACHINE.allows(OrderState(order.state), OrderAction.CANCEL),
@@ -96,6 +98,12 @@ def _past(order: Order) -> Iterator[Step]:
 def _words(event: OrderEvent) -> tuple[str, str, str]:
     if event.from_state is None:
         return _("Order placed"), "", ""
+    if event.action in (OrderAction.RESTORE_PART, OrderAction.RESTORE_ALL):
+        return (
+            _("The bank sent a refund back"),
+            _("The order stands as it did before. We will write to you."),
+            "warning",
+        )
     if event.action == OrderAction.FAIL_PAYMENT:
         return _("The payment did not go through"), _("Nothing was charged."), "warning"
     return {

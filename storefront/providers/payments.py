@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -60,6 +61,63 @@ class GatewaySession:
     qr_url: str | None = None
     amount: Money
     gateway_payment_id: str | None
+    live_mode: bool
+
+
+class RefundStatus(StrEnum):
+    """What the gateway says of a refund. Pending is one the buyer's bank has not got yet; a
+    PromptPay refund waits like that for the buyer's bank details, for up to 45 days."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    """A refund to be asked for. `email` is where a PromptPay buyer is asked for bank details."""
+
+    refund_id: str
+    idempotency_key: str
+    gateway_payment_id: str
+    amount: Money
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayRefund:
+    """The gateway's present view of a refund. `refund_id` is ours; None when somebody refunded on
+    the gateway's own pages."""
+
+    gateway_refund_id: str
+    refund_id: str | None
+    status: RefundStatus
+    amount: Money
+    failure: str | None
+
+
+class DisputeStatus(StrEnum):
+    """What the gateway says of a dispute. An inquiry moves no money and is closed or becomes a
+    dispute; a dispute takes the money until it is won or lost."""
+
+    INQUIRY = "inquiry"
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayDispute:
+    """The gateway's present view of a dispute. `fee` is charged whatever the outcome."""
+
+    gateway_dispute_id: str
+    status: DisputeStatus
+    gateway_status: str
+    reason: str
+    amount: Money
+    fee: Money
+    evidence_due_at: datetime | None
     live_mode: bool
 
 
@@ -157,6 +215,23 @@ class PaymentGateway(Protocol):
     def expire_session(self, session_id: str) -> GatewaySession:
         """Close an open attempt so that it can no longer be paid; returns what it became, which is
         `paid` when the buyer was faster. Raises GatewayUnavailable or GatewayRefused."""
+        ...
+
+    def refund(self, request: RefundRequest) -> GatewayRefund:
+        """Send money back (or, with the same idempotency key, find that refund again).
+
+        Raises GatewayUnavailable or GatewayRefused.
+        """
+        ...
+
+    def list_refunds(self, gateway_payment_id: str) -> Sequence[GatewayRefund]:
+        """Every refund of a payment, the newest first. Raises GatewayUnavailable or
+        GatewayRefused."""
+        ...
+
+    def list_disputes(self, gateway_payment_id: str) -> Sequence[GatewayDispute]:
+        """Every dispute of a payment, the newest first. Raises GatewayUnavailable or
+        GatewayRefused."""
         ...
 
     def read_event(self, payload: bytes, signature: str, *, now: datetime) -> GatewayEvent:

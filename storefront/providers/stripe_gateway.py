@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeVar
@@ -15,12 +15,15 @@ from stripe import StripeClient
 from storefront.db import forbid_open_transaction
 from storefront.providers.payments import (
     BadSignature,
+    GatewayDispute,
     GatewayEvent,
+    GatewayRefund,
     GatewayRefused,
     GatewaySession,
     GatewayUnavailable,
     MovementPage,
     PayBy,
+    RefundRequest,
     SessionRequest,
 )
 from storefront.providers.stripe_balance import movement_params, read_movements
@@ -28,17 +31,21 @@ from storefront.providers.stripe_objects import (
     INTENT_PREFIX,
     checkout_params,
     promptpay_params,
+    read_dispute,
     read_intent,
+    read_refund,
     read_session,
+    refund_params,
 )
-
-T = TypeVar("T")
 
 TIMEOUT_SECONDS = 10
 RETRIES = 2
 TOLERANCE_SECONDS = 300
+PAGE = 100
 # The escape of U+0000, which jsonb refuses; after an even number of backslashes it is one.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+T = TypeVar("T")
 
 
 class StripeGateway:
@@ -100,6 +107,38 @@ class StripeGateway:
         except GatewayRefused:
             # Only open attempts can be closed; what it became meanwhile is the answer.
             return self.fetch_session(session_id)
+
+    def refund(self, request: RefundRequest) -> GatewayRefund:
+        """See PaymentGateway."""
+        params = refund_params(request)
+        options: stripe.RequestOptions = {"idempotency_key": request.idempotency_key}
+        return self._call(
+            lambda: read_refund(
+                self._client.v1.refunds.create(params=params, options=options)  # type: ignore[arg-type]
+            )
+        )
+
+    def list_refunds(self, gateway_payment_id: str) -> Sequence[GatewayRefund]:
+        """See PaymentGateway."""
+        return self._call(
+            lambda: [
+                read_refund(one)
+                for one in self._client.v1.refunds.list(
+                    params={"payment_intent": gateway_payment_id, "limit": PAGE}
+                ).auto_paging_iter()
+            ]
+        )
+
+    def list_disputes(self, gateway_payment_id: str) -> Sequence[GatewayDispute]:
+        """See PaymentGateway."""
+        return self._call(
+            lambda: [
+                read_dispute(one)
+                for one in self._client.v1.disputes.list(
+                    params={"payment_intent": gateway_payment_id, "limit": PAGE}
+                ).auto_paging_iter()
+            ]
+        )
 
     def read_event(self, payload: bytes, signature: str, *, now: datetime) -> GatewayEvent:
         """See PaymentGateway. Any of the secrets may have signed, so that they can be rotated."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import stripe
 
 from storefront.kit.money import Money
-from storefront.providers.payments import GatewaySession, SessionRequest, SessionStatus
+from storefront.providers.payments import (
+    DisputeStatus,
+    GatewayDispute,
+    GatewayRefund,
+    GatewaySession,
+    RefundRequest,
+    RefundStatus,
+    SessionRequest,
+    SessionStatus,
+)
 
 INTENT_PREFIX: Final = "pi_"
 
@@ -20,6 +30,23 @@ _INTENT_STATUS: Final = {
     # The bank refused, or the code ran out of time: this attempt is over.
     "requires_payment_method": SessionStatus.FAILED,
     "canceled": SessionStatus.EXPIRED,
+}
+# https://docs.stripe.com/api/refunds/object; requires_action waits for the buyer's bank details.
+_REFUND_STATUS: Final = {
+    "pending": RefundStatus.PENDING,
+    "requires_action": RefundStatus.PENDING,
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.FAILED,
+}
+# https://docs.stripe.com/disputes/how-disputes-work; warnings are inquiries that move no money.
+_DISPUTE_STATUS: Final = {
+    "warning_needs_response": DisputeStatus.INQUIRY,
+    "warning_under_review": DisputeStatus.INQUIRY,
+    "warning_closed": DisputeStatus.CLOSED,
+    "prevented": DisputeStatus.CLOSED,
+    "won": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
 }
 
 
@@ -67,6 +94,46 @@ def promptpay_params(request: SessionRequest) -> dict[str, Any]:
         "confirm": True,
         "return_url": request.success_url,
     }
+
+
+def refund_params(request: RefundRequest) -> dict[str, Any]:
+    """A refund of a part or the whole of a payment."""
+    params: dict[str, Any] = {
+        "payment_intent": request.gateway_payment_id,
+        "amount": request.amount.satang,
+        "metadata": {"refund_id": request.refund_id},
+    }
+    if request.email:
+        params["instructions_email"] = request.email
+    return params
+
+
+def read_refund(refund: stripe.Refund) -> GatewayRefund:
+    """A refund in our words."""
+    named: dict[str, str] = refund.metadata.to_dict() if refund.metadata else {}
+    return GatewayRefund(
+        gateway_refund_id=refund.id,
+        refund_id=named.get("refund_id"),
+        status=_REFUND_STATUS.get(refund.status or "", RefundStatus.PENDING),
+        amount=Money(int(refund.amount), refund.currency.upper()),
+        failure=getattr(refund, "failure_reason", None),
+    )
+
+
+def read_dispute(dispute: stripe.Dispute) -> GatewayDispute:
+    """A dispute in our words."""
+    currency = dispute.currency.upper()
+    due = dispute.evidence_details.due_by
+    return GatewayDispute(
+        gateway_dispute_id=dispute.id,
+        status=_DISPUTE_STATUS.get(dispute.status, DisputeStatus.OPEN),
+        gateway_status=dispute.status,
+        reason=dispute.reason,
+        amount=Money(int(dispute.amount), currency),
+        fee=Money(sum(int(moved.fee) for moved in dispute.balance_transactions), currency),
+        evidence_due_at=datetime.fromtimestamp(due, UTC) if due else None,
+        live_mode=dispute.livemode,
+    )
 
 
 def read_session(session: stripe.checkout.Session) -> GatewaySession:

@@ -19,6 +19,7 @@ from storefront.kit.money import Money, baht
 from storefront.ledger.models import AccountKind, PostingKind, Pot
 from storefront.ledger.service import Leg, post_entries
 from storefront.notifications.service import notify
+from storefront.wallet.debts import lock_standing, repay_debt
 from storefront.wallet.models import WalletAdjustment
 
 LONGEST_REASON: Final = 300
@@ -80,6 +81,7 @@ def adjust_wallet(
             raise Invalid("key_reused")
         return known.id
     adjustment_id = new_id()
+    lock_standing(session, user_id)
     posting_id = _book(session, user_id, draft, adjustment_id, idempotency_key, now)
     session.add(
         WalletAdjustment(
@@ -96,6 +98,8 @@ def adjust_wallet(
     )
     session.flush()
     _record(session, user_id, draft, actor_id=actor_id)
+    if draft.pot is Pot.PAID:
+        repay_debt(session, user_id, cause=f"staff:{idempotency_key}", now=now)
     notify(
         session,
         user_id,

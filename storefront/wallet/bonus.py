@@ -24,6 +24,7 @@ from storefront.ledger.models import (
 )
 from storefront.ledger.service import Leg, post_entries
 from storefront.notifications.service import notify
+from storefront.wallet.debts import lock_standing
 from storefront.wallet.models import BonusClawback, TopUp, TopUpState
 from storefront.wallet.rules import NOTICE_BEFORE_EXPIRY, Clawback, clawback_topup_bonus
 
@@ -126,7 +127,7 @@ def claw_back_topup_bonus(
     """Take back the part of a top-up's bonus that belongs to a refund of `refunded`.
 
     The caller keeps `shortfall` back from what it refunds (see `rules.clawback_topup_bonus`).
-    Locks the top-up, then its owner's bonus account; idempotent by `reference`, the refund's.
+    Locks the top-up, then all accounts of its owner; idempotent by `reference`, the refund's.
     Raises NotFound, Conflict `topup_not_credited`, `key_reused` for another refund under that
     reference, and `refund_too_large` beyond what was topped up.
     """
@@ -182,30 +183,69 @@ def claw_back_topup_bonus(
     return result
 
 
+def preview_clawback(session: Session, topup_id: UUID, *, refunded: Money) -> Clawback:
+    """What `claw_back_topup_bonus` would do now, without doing it: for a page that says so before.
+    Takes no lock, so the outcome may differ when something happens in between."""
+    topup = session.get_one(TopUp, topup_id)
+    refunded_before, kept_back = _earlier(session, topup)
+    _lot_id, left, returned = _find_bonus_lot(session, topup)
+    return clawback_topup_bonus(
+        topup=topup.amount,
+        bonus=topup.bonus,
+        refunded=refunded_before + refunded,
+        left=left,
+        returned=returned,
+        kept_back=kept_back,
+    )
+
+
+def undo_clawback(session: Session, reference: str, *, now: datetime) -> None:
+    """The refund under this reference came to nothing: what it took of the bonus goes back into
+    its lot. Locks the clawback, then the bonus account; idempotent; nothing to do when that
+    refund took nothing back."""
+    clawback = session.scalar(
+        select(BonusClawback).where(BonusClawback.reference == reference).with_for_update()
+    )
+    if clawback is None or clawback.undone_at is not None:
+        return
+    clawback.undone_at = now
+    if clawback.posting_id is None:
+        return
+    topup = session.get_one(TopUp, clawback.topup_id)
+    taken = Money(clawback.taken_satang, topup.currency)
+    post_entries(
+        session,
+        kind=PostingKind.BONUS_RETURN,
+        reference=reference,
+        subject_id=topup.id,
+        legs=[
+            Leg(AccountKind.BONUS_EXPENSE, -taken),
+            Leg(AccountKind.WALLET_BONUS, taken, topup.user_id, return_of=clawback.posting_id),
+        ],
+        now=now,
+    )
+
+
 def _earlier(session: Session, topup: TopUp) -> tuple[Money, Money]:
     """What earlier refunds of this top-up gave back, and what they kept back for bonus."""
     row = session.execute(
         select(
             func.coalesce(func.sum(BonusClawback.refunded_satang), 0),
             func.coalesce(func.sum(BonusClawback.shortfall_satang), 0),
-        ).where(BonusClawback.topup_id == topup.id)
+        ).where(BonusClawback.topup_id == topup.id, BonusClawback.undone_at.is_(None))
     ).one()
     return Money(int(row[0]), topup.currency), Money(int(row[1]), topup.currency)
 
 
 def _bonus_lot(session: Session, topup: TopUp) -> tuple[UUID | None, Money, Money]:
     """The lot of this top-up's bonus, what is left of it and what of it came back to the shop,
-    read under its account's lock. A top-up without bonus has none."""
+    read under the locks of its owner's accounts. A top-up without bonus has none."""
+    lock_standing(session, topup.user_id)
+    return _find_bonus_lot(session, topup)
+
+
+def _find_bonus_lot(session: Session, topup: TopUp) -> tuple[UUID | None, Money, Money]:
     nothing = Money(0, topup.currency)
-    session.execute(
-        select(LedgerAccount.id)
-        .where(
-            LedgerAccount.user_id == topup.user_id,
-            LedgerAccount.kind == AccountKind.WALLET_BONUS,
-            LedgerAccount.currency == topup.currency,
-        )
-        .with_for_update()
-    ).all()
     lot = session.execute(
         select(WalletLot.id, WalletLot.remaining_satang)
         .join(LedgerPosting, LedgerPosting.id == WalletLot.posting_id)
@@ -218,7 +258,9 @@ def _bonus_lot(session: Session, topup: TopUp) -> tuple[UUID | None, Money, Mone
     if lot is None:
         return None, nothing, nothing
     returned = session.scalar(
-        select(func.coalesce(func.sum(WalletLotUse.amount_satang), 0))
+        select(
+            func.coalesce(func.sum(WalletLotUse.amount_satang - WalletLotUse.returned_satang), 0)
+        )
         .join(LedgerPosting, LedgerPosting.id == WalletLotUse.posting_id)
         .where(
             WalletLotUse.lot_id == lot.id,

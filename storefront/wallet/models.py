@@ -159,7 +159,8 @@ class WalletAdjustment(Identified, Base):
 
 class BonusClawback(Identified, Base):
     """What one refund of a top-up did to its bonus: what was due, what was taken back out of the
-    lot, and what was spent already and is kept back from the refund instead."""
+    lot, and what was spent already and is kept back from the refund instead. Undone when the
+    refund came to nothing."""
 
     __tablename__ = "bonus_clawbacks"
     __table_args__ = (
@@ -175,3 +176,4 @@ class BonusClawback(Identified, Base):
     shortfall_satang: Mapped[int]
     posting_id: Mapped[UUID | None] = mapped_column(ForeignKey("ledger_postings.id"), unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    undone_at: Mapped[datetime | None]

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from storefront.kit.money import THB, Money
 from storefront.ledger.lots import SPENDING_ORDER, is_expired, is_spendable
-from storefront.ledger.models import WALLETS, AccountKind, LedgerAccount, Pot, WalletLot
+from storefront.ledger.models import PERSONAL, AccountKind, LedgerAccount, Pot, WalletLot
 from storefront.wallet.models import TopUp, TopUpState
 
 SHOWN_TOP_UPS: Final = 5
@@ -25,11 +25,13 @@ SHOWN_LOTS: Final = 50
 class Pots:
     """What a wallet can pay: money that was paid in, and money the shop gave. `expired` is bonus
     whose time is over and that the ledger holds until the next run of the expiry job: it is in no
-    other figure, and nobody can spend it."""
+    other figure, and nobody can spend it. `debt` is what its owner owes the shop: while it is not
+    zero the wallet is frozen."""
 
     paid: Money
     bonus: Money
     expired: Money = Money(0)
+    debt: Money = Money(0)
 
     @property
     def total(self) -> Money:
@@ -69,14 +71,20 @@ def find_pots(session: Session, user_id: UUID, *, now: datetime | None = None) -
     rows = session.execute(
         select(LedgerAccount.kind, LedgerAccount.balance_satang, expired.label("expired")).where(
             LedgerAccount.user_id == user_id,
-            LedgerAccount.kind.in_(WALLETS),
+            LedgerAccount.kind.in_(PERSONAL),
             LedgerAccount.currency == THB,
         )
     )
     held = {row.kind: (row.balance_satang or 0, int(row.expired)) for row in rows}
     paid, _ = held.get(AccountKind.WALLET_PAID, (0, 0))
     bonus, expired_bonus = held.get(AccountKind.WALLET_BONUS, (0, 0))
-    return Pots(paid=Money(paid), bonus=Money(bonus - expired_bonus), expired=Money(expired_bonus))
+    debt, _ = held.get(AccountKind.DEBT, (0, 0))
+    return Pots(
+        paid=Money(paid),
+        bonus=Money(bonus - expired_bonus),
+        expired=Money(expired_bonus),
+        debt=Money(-debt),
+    )
 
 
 def list_lots(

@@ -198,9 +198,17 @@ def _wallet_page(
     )
 
 
+_OF_ORDERS = (
+    PostingKind.PURCHASE,
+    PostingKind.WALLET_HOLD,
+    PostingKind.WALLET_RELEASE,
+    PostingKind.REFUND,
+)
+
+
 def _references(session: Session, rows: Sequence[HistoryRow]) -> Mapping[UUID, str]:
     """The order numbers of these movements, by order."""
-    about = [row.subject_id for row in rows if row.kind is PostingKind.PURCHASE and row.subject_id]
+    about = [row.subject_id for row in rows if row.kind in _OF_ORDERS and row.subject_id]
     return find_references(session, about)
 
 

@@ -51,6 +51,7 @@ class _FormReader(HTMLParser):
         self.forms: list[Form] = []
         self._open: Form | None = None
         self._select: str | None = None
+        self._area: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         has = dict(attrs)
@@ -60,6 +61,10 @@ class _FormReader(HTMLParser):
                 self.forms.append(self._open)
         elif self._open is not None and tag == "input":
             self._read_input(self._open, has)
+        elif self._open is not None and tag == "textarea":
+            self._area = has.get("name")
+            if self._area:
+                self._open.fields[self._area] = ""
         elif tag == "select":
             self._select = has.get("name")
         elif self._open is not None and tag == "option" and self._select:
@@ -70,6 +75,12 @@ class _FormReader(HTMLParser):
             self._open = None
         elif tag == "select":
             self._select = None
+        elif tag == "textarea":
+            self._area = None
+
+    def handle_data(self, data: str) -> None:
+        if self._open is not None and self._area:
+            self._open.fields[self._area] += data
 
     def _read_option(self, form: Form, name: str, has: dict[str, str | None]) -> None:
         if "selected" in has or name not in form.fields:

@@ -211,7 +211,10 @@ class Factory:
         return bundle
 
     def cart(self, user: User, *lines: tuple[Product, int], promo_code: str | None = None) -> UUID:
-        """This user's cart with units of the first variant of each product."""
+        """This user's cart with units of the first variant of each product; an earlier one of
+        theirs is gone."""
+        with self._database.transaction() as session:
+            session.execute(delete(Cart).where(Cart.user_id == user.id))
         cart = Cart(id=new_id(), user_id=user.id, promo_code=promo_code)
         cart.lines = [
             CartLine(

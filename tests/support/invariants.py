@@ -11,29 +11,40 @@ INVARIANTS = {
     "L1 a posting sums to zero": """
         SELECT posting_id FROM ledger_entries GROUP BY posting_id, currency
         HAVING sum(amount_satang) <> 0""",
-    "L3 a wallet's balance is the sum of its entries": """
+    "L3 the balance of a wallet or a debt is the sum of its entries": """
         SELECT a.id FROM ledger_accounts a LEFT JOIN ledger_entries e ON e.account_id = a.id
         WHERE a.user_id IS NOT NULL
         GROUP BY a.id HAVING a.balance_satang <> coalesce(sum(e.amount_satang), 0)""",
     "L3 what is left of its lots is a wallet's balance": """
         SELECT a.id FROM ledger_accounts a LEFT JOIN wallet_lots l ON l.account_id = a.id
-        WHERE a.user_id IS NOT NULL
+        WHERE a.user_id IS NOT NULL AND a.kind <> 'debt'
         GROUP BY a.id HAVING a.balance_satang <> coalesce(sum(l.remaining_satang), 0)""",
-    "L3 what is left of a lot is what came less what was used": """
+    "L3 what is left of a lot is what came less what was used and not put back": """
         SELECT l.id FROM wallet_lots l LEFT JOIN wallet_lot_uses u ON u.lot_id = l.id
-        GROUP BY l.id
-        HAVING l.remaining_satang <> l.amount_satang - coalesce(sum(u.amount_satang), 0)""",
-    "L3 every credit of a wallet is one lot of its pot": """
+        GROUP BY l.id HAVING l.remaining_satang
+            <> l.amount_satang - coalesce(sum(u.amount_satang - u.returned_satang), 0)""",
+    "L3 a credit of a wallet is one lot of its pot, unless it gives back": """
         SELECT e.id FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id
+        JOIN ledger_postings p ON p.id = e.posting_id
         LEFT JOIN wallet_lots l ON l.posting_id = e.posting_id AND l.account_id = e.account_id
-        WHERE a.user_id IS NOT NULL AND e.amount_satang > 0
+        WHERE a.kind LIKE 'wallet_%' AND e.amount_satang > 0
             AND (l.amount_satang IS DISTINCT FROM e.amount_satang
-                OR a.kind <> 'wallet_' || l.pot)""",
+                OR a.kind <> 'wallet_' || l.pot)
+            AND NOT (l.id IS NULL AND p.kind IN ('wallet_release', 'refund', 'bonus_return',
+                'wallet_refund_undone'))""",
+    "L3 what was put back into lots is what came into their wallet without a lot": """
+        SELECT a.id FROM ledger_accounts a WHERE a.kind LIKE 'wallet_%' AND
+            (SELECT coalesce(sum(e.amount_satang), 0) FROM ledger_entries e
+                WHERE e.account_id = a.id AND e.amount_satang > 0 AND NOT EXISTS (
+                    SELECT 1 FROM wallet_lots l
+                    WHERE l.posting_id = e.posting_id AND l.account_id = a.id))
+            <> (SELECT coalesce(sum(u.returned_satang), 0) FROM wallet_lot_uses u
+                JOIN wallet_lots l ON l.id = u.lot_id WHERE l.account_id = a.id)""",
     "L3 every debit of a wallet is uses of its lots": """
         SELECT e.id FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id
         LEFT JOIN (wallet_lot_uses u JOIN wallet_lots l ON l.id = u.lot_id)
             ON u.posting_id = e.posting_id AND l.account_id = e.account_id
-        WHERE a.user_id IS NOT NULL AND e.amount_satang < 0
+        WHERE a.kind LIKE 'wallet_%' AND e.amount_satang < 0
         GROUP BY e.id HAVING coalesce(sum(u.amount_satang), 0) <> -e.amount_satang""",
     "L3 nothing is used but by a debit": """
         SELECT u.id FROM wallet_lot_uses u JOIN wallet_lots l ON l.id = u.lot_id
@@ -52,6 +63,7 @@ INVARIANTS = {
             <> CASE t.state WHEN 'completed' THEN t.bonus_satang ELSE 0 END""",
     "L6 no more bonus is taken back than was given, nor for more than was paid": """
         SELECT t.id FROM topups t JOIN bonus_clawbacks c ON c.topup_id = t.id
+        WHERE c.undone_at IS NULL
         GROUP BY t.id HAVING sum(c.taken_satang + c.shortfall_satang) > t.bonus_satang
             OR sum(c.refunded_satang) > t.amount_satang""",
     "L6 a clawback is booked as it is written": """
@@ -65,7 +77,18 @@ INVARIANTS = {
         WHERE e.amount_satang IS DISTINCT FROM w.amount_satang OR NOT EXISTS (
             SELECT 1 FROM audit_entries a WHERE a.action = 'adjust_wallet'
                 AND a.subject_id = w.user_id::text AND a.actor_id = w.actor_id)""",
-    "L4 no wallet below zero": "SELECT id FROM ledger_accounts WHERE balance_satang < 0",
+    "L4 no wallet below zero, no debt above": """
+        SELECT id FROM ledger_accounts WHERE balance_satang <> 0
+            AND (balance_satang < 0) <> (kind = 'debt')""",
+    "L4 what is held is the wallet's part of open orders and of refunds under way": """
+        SELECT 1 WHERE
+            (SELECT coalesce(sum(e.amount_satang), 0) FROM ledger_entries e
+                JOIN ledger_accounts a ON a.id = e.account_id WHERE a.kind = 'held')
+            <> (SELECT coalesce(sum(o.wallet_satang), 0) FROM orders o
+                WHERE o.state IN ('pending', 'processing')
+                    AND o.payment_method IN ('stripe', 'promptpay'))
+            + (SELECT coalesce(sum(r.amount_satang - r.kept_satang), 0) FROM refunds r
+                WHERE r.order_id IS NULL AND r.state = 'pending')""",
     "R1 a captured payment is booked exactly once": """
         SELECT p.id FROM payments p
         LEFT JOIN ledger_postings l ON l.reference = p.gateway_payment_id
@@ -151,7 +174,80 @@ INVARIANTS = {
     "P3 a use is reserved, taken or given back with its order": """
         SELECT u.id FROM promo_uses u JOIN orders o ON o.id = u.order_id
         WHERE (u.state = 'reserved') <> (o.state IN ('pending', 'processing'))
-            OR (u.state = 'taken' AND o.state NOT IN ('completed', 'partially_refunded'))""",
+            OR (u.state = 'taken'
+                AND o.state NOT IN ('completed', 'partially_refunded', 'refunded'))""",
+    "P3 an order whose money is all back has given its use back": """
+        SELECT u.id FROM promo_uses u JOIN orders o ON o.id = u.order_id
+        WHERE u.state = 'taken' AND o.state = 'refunded' AND NOT EXISTS (
+            SELECT 1 FROM refunds r
+            WHERE r.order_id = o.id AND r.state IN ('pending', 'sent'))""",
+    "R4 what an order gave back is the sum of its refunds": """
+        SELECT o.id FROM orders o LEFT JOIN refunds r
+            ON r.order_id = o.id AND r.state <> 'failed'
+        GROUP BY o.id HAVING o.refunded_satang <> coalesce(sum(r.amount_satang), 0)
+            OR o.refunded_satang > o.total_satang""",
+    "R4 what a line gave back is the sum of its parts of refunds": """
+        SELECT i.id FROM order_items i
+        LEFT JOIN (refund_lines l JOIN refunds r ON r.id = l.refund_id AND r.state <> 'failed')
+            ON l.order_line_id = i.id
+        GROUP BY i.id HAVING i.refunded_satang <> coalesce(sum(l.amount_satang), 0)""",
+    "R4 a refund of an order is that of its lines": """
+        SELECT r.id FROM refunds r LEFT JOIN refund_lines l ON l.refund_id = r.id
+        WHERE r.order_id IS NOT NULL
+        GROUP BY r.id HAVING r.amount_satang <> coalesce(sum(l.amount_satang), 0)""",
+    "R4 what a payment sent back is the sum of its refunds": """
+        SELECT p.id FROM payments p LEFT JOIN refunds r
+            ON r.payment_id = p.id AND r.state <> 'failed'
+        GROUP BY p.id HAVING p.refunded_satang <> coalesce(sum(r.amount_satang), 0)""",
+    "R4 a refund that was given is booked once, one that came back is booked back": """
+        SELECT r.id FROM refunds r
+        LEFT JOIN ledger_postings g ON g.kind = 'refund' AND g.reference = 'refund:' || r.id
+        LEFT JOIN ledger_postings b ON b.kind = 'refund_failed' AND b.reference = 'refund:' || r.id
+        WHERE (r.state IN ('sent', 'succeeded') AND (g.id IS NULL OR b.id IS NOT NULL))
+            OR (r.state = 'pending' AND g.id IS NOT NULL)
+            OR (r.state = 'failed' AND (g.id IS NULL) <> (b.id IS NULL))""",
+    "R1 what the gateway holds of a payment is what came less what went back": """
+        SELECT p.id FROM payments p WHERE p.state = 'succeeded' AND (
+            SELECT coalesce(sum(-e.amount_satang), 0) FROM ledger_entries e
+            JOIN ledger_accounts a ON a.id = e.account_id AND a.kind = 'gateway'
+            JOIN ledger_postings l ON l.id = e.posting_id AND l.kind NOT IN
+                ('dispute_fee', 'gateway_fee')
+            WHERE l.reference = p.gateway_payment_id
+                OR l.reference IN (SELECT 'refund:' || r.id FROM refunds r
+                    WHERE r.payment_id = p.id)
+                OR l.reference IN (SELECT d.gateway_dispute_id FROM disputes d
+                    WHERE d.payment_id = p.id))
+            <> p.amount_satang
+            - (SELECT coalesce(sum(r.amount_satang - r.kept_satang), 0) FROM refunds r
+                WHERE r.payment_id = p.id AND r.state IN ('sent', 'succeeded'))
+            - (SELECT coalesce(sum(d.amount_satang), 0) FROM disputes d
+                WHERE d.payment_id = p.id AND d.state IN ('open', 'lost'))""",
+    "K2 a line has as many good licences as units that were not given back": """
+        SELECT i.id FROM order_items i JOIN orders o ON o.id = i.order_id
+        LEFT JOIN LATERAL (
+            SELECT coalesce(sum(l.amount_satang), 0) AS satang FROM refund_lines l
+            JOIN refunds r ON r.id = l.refund_id AND r.state <> 'failed' AND r.licenses = 'revoke'
+            WHERE l.order_line_id = i.id) back ON true
+        WHERE i.total_satang > i.discount_satang AND EXISTS (
+            SELECT 1 FROM licenses k WHERE k.order_line_id = i.id
+                AND k.cause = 'refund:' || o.id
+                AND k.unit <= i.quantity
+                    - i.quantity * back.satang / (i.total_satang - i.discount_satang)
+            UNION ALL
+            SELECT 1 FROM licenses k WHERE k.order_line_id = i.id AND k.status <> 'revoked'
+                AND k.unit > i.quantity
+                    - i.quantity * back.satang / (i.total_satang - i.discount_satang))""",
+    "K2 an open dispute suspends what it bought, a lost one ends it": """
+        SELECT k.id FROM disputes d JOIN payments p ON p.id = d.payment_id
+        JOIN ledger_postings l ON l.kind = 'purchase' AND l.reference = p.gateway_payment_id
+        JOIN order_items i ON i.order_id = p.subject_id
+        JOIN licenses k ON k.order_line_id = i.id
+        WHERE d.state IN ('open', 'lost') AND k.status = 'active'""",
+    "L4 what a dispute took out of a wallet is what it was about": """
+        SELECT d.id FROM disputes d JOIN payments p ON p.id = d.payment_id
+        JOIN ledger_postings l ON l.reference = p.gateway_payment_id
+        WHERE d.state IN ('open', 'won', 'lost') AND d.taken_satang + d.debt_satang
+            <> CASE l.kind WHEN 'purchase' THEN 0 ELSE d.amount_satang END""",
     "every state has an event that led to it": """
         SELECT o.id FROM orders o WHERE o.state IS DISTINCT FROM (
             SELECT e.to_state FROM order_events e WHERE e.order_id = o.id

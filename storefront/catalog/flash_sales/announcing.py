@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from storefront.accounts.models import Role, User
-from storefront.accounts.rules import Permission, role_permits
+from storefront.accounts.queries import find_staff
+from storefront.accounts.rules import Permission
 from storefront.catalog.price_models import FlashSale, FlashSaleItem
 from storefront.notifications.service import notify
 
@@ -32,7 +32,7 @@ def announce_begun(session: Session, *, now: datetime) -> list[UUID]:
         .execution_options(synchronize_session=False)
     ).all()
     running = [sale for sale in marked if sale.ends_at > now]
-    staff = _staff(session) if running else []
+    staff = find_staff(session, Permission.MANAGE_CATALOG) if running else []
     for sale in running:
         _tell(session, staff, BEGAN, sale.id, _names(sale), now=now)
     return [sale.id for sale in marked]
@@ -53,20 +53,11 @@ def announce_ended(session: Session, *, now: datetime) -> list[UUID]:
         .group_by(FlashSale.id)
         .order_by(FlashSale.ends_at, FlashSale.id)
     ).all()
-    staff = _staff(session) if ended else []
+    staff = find_staff(session, Permission.MANAGE_CATALOG) if ended else []
     for sale in ended:
         context = {**_names(sale), "sold": int(sale.sold)}
         _tell(session, staff, ENDED, sale.id, context, now=now)
     return [sale.id for sale in ended]
-
-
-def _staff(session: Session) -> list[UUID]:
-    roles = [role for role in Role if role_permits(role, Permission.MANAGE_CATALOG)]
-    return list(
-        session.scalars(
-            select(User.id).where(User.role.in_(roles), User.banned_at.is_(None)).order_by(User.id)
-        )
-    )
 
 
 def _names(sale: Any) -> dict[str, Any]:

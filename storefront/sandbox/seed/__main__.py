@@ -22,6 +22,7 @@ from storefront.paths import ROOT
 from storefront.sandbox.seed.catalog import seed_catalog
 from storefront.sandbox.seed.people import seed_people
 from storefront.sandbox.seed.promos import seed_promos
+from storefront.sandbox.seed.refunds import seed_refunds
 from storefront.sandbox.seed.sales import seed_sales
 from storefront.sandbox.seed.topups import seed_topups
 
@@ -41,6 +42,7 @@ def main() -> None:
     now = shop.clock()
     seed_catalog(shop, covers=arguments.covers, now=now)
     seed_people(shop, now=now)
+    seed_refunds(shop, now=now)
     seed_sales(shop, now=now)
     seed_promos(shop, now=now)
     seed_topups(shop, now=now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storefront.kit.clock import fixed_clock, in_shop_zone, system_clock
+from storefront.kit.clock import bounds_of_day, fixed_clock, in_shop_zone, system_clock
 from storefront.kit.ids import CROCKFORD, new_id, new_token, parse_id, random_crockford
 
 
@@ -62,3 +62,10 @@ def test_the_shop_runs_on_the_clock_of_bangkok_and_keeps_utc() -> None:
 
     assert in_shop_zone(late).isoformat() == "2027-01-01T00:00:00+07:00"
     assert fixed_clock(late)() == late
+
+
+def test_a_day_of_the_shop_begins_at_midnight_in_bangkok() -> None:
+    start, end = bounds_of_day(date(2026, 12, 31))
+
+    assert start.isoformat() == "2026-12-31T00:00:00+07:00"
+    assert end.isoformat() == "2027-01-01T00:00:00+07:00"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storefront.kit.pages import decode_cursor, encode_cursor
+from storefront.kit.ids import new_id
+from storefront.kit.pages import decode_cursor, encode_cursor, id_in_cursor, page_by_id
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=20), st.integers(-(2**63), 2**63 - 1))
@@ -59,3 +60,21 @@ def test_a_cursor_that_nests_without_end_starts_at_the_first_page() -> None:
     forged = base64.urlsafe_b64encode(b"[" * 200).decode()
 
     assert decode_cursor(forged, str) is None
+
+
+def test_pages_by_id_follow_each_other_and_end() -> None:
+    ids = [new_id() for _ in range(5)]
+
+    first = page_by_id(ids[:3], 2, id_of=lambda one: one)
+    last = page_by_id(ids[2:4], 2, id_of=lambda one: one)
+
+    assert first.items == ids[:2]
+    assert id_in_cursor(first.next_cursor) == ids[1]
+    assert last.items == ids[2:4]
+    assert last.next_cursor is None
+    assert page_by_id([], 2, id_of=lambda one: one).next_cursor is None
+
+
+@pytest.mark.parametrize("cursor", [None, "", "x", encode_cursor("no id"), encode_cursor(7)])
+def test_a_cursor_without_an_id_starts_at_the_first_page(cursor: str | None) -> None:
+    assert id_in_cursor(cursor) is None

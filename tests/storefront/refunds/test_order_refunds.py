@@ -1,0 +1,416 @@
+"""Giving back lines of an order: into the wallet, the way it was paid, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+import requests
+from sqlalchemy import select
+
+from jobs.refunds import sweep_refunds
+from storefront.accounts.models import AuditEntry, Role, User
+from storefront.bootstrap import Shop
+from storefront.errors import Conflict, DomainError, NotFound
+from storefront.kit.ids import new_id
+from storefront.kit.money import Money, baht
+from storefront.licenses.models import License
+from storefront.licenses.service import revoke_license
+from storefront.notifications.models import Notification, SentMail
+from storefront.orders.models import Order, OrderLine, PaymentMethod
+from storefront.promos.models import PromoUse
+from storefront.providers.payments import RefundRequest
+from storefront.refunds.drafts import OrderRefundDraft
+from storefront.refunds.flow import refresh_refunds, refund_order, send_refund
+from storefront.refunds.models import Destination, LicenseRule, Refund, RefundState
+from storefront.sandbox.serve import RunningSandbox
+from storefront.wallet.queries import Pots, find_pots
+from tests.support.factories import Factory
+from tests.support.gateway import act, at, buy, drain, latest_payment, order_of, place
+
+pytestmark = pytest.mark.usefixtures("sandbox_at_peace")
+
+
+@pytest.fixture
+def staff(make: Factory) -> User:
+    return make.user(role=Role.ADMIN)
+
+
+@pytest.fixture
+def buyer(make: Factory) -> User:
+    """Somebody with two lines in the cart: one unit for 300 baht and three for 40 each."""
+    user = make.user()
+    make.cart(user, (make.product(price=baht(300)), 1), (make.product(price=baht(40)), 3))
+    return user
+
+
+TOTAL = baht(420)
+
+
+@pytest.fixture
+def card_order(shop: Shop, sandbox: RunningSandbox, buyer: User) -> UUID:
+    return buy(shop, sandbox, buyer, TOTAL)
+
+
+def lines_of(shop: Shop, order_id: UUID) -> list[OrderLine]:
+    with shop.database.reading() as session:
+        return list(
+            session.scalars(
+                select(OrderLine)
+                .where(OrderLine.order_id == order_id)
+                .order_by(OrderLine.total_satang.desc())
+            )
+        )
+
+
+def draft(
+    lines: dict[UUID, Money],
+    to: Destination = Destination.GATEWAY,
+    *,
+    licenses: LicenseRule = LicenseRule.REVOKE,
+    key: str | None = None,
+    reason: str = "asked for it",
+) -> OrderRefundDraft:
+    return OrderRefundDraft(
+        lines=lines,
+        destination=to,
+        licenses=licenses,
+        reason=reason,
+        idempotency_key=key or str(new_id()),
+    )
+
+
+def whole(shop: Shop, order_id: UUID) -> dict[UUID, Money]:
+    return {line.id: line.paid for line in lines_of(shop, order_id)}
+
+
+def refunds_of(shop: Shop, order_id: UUID) -> list[Refund]:
+    with shop.database.reading() as session:
+        return list(
+            session.scalars(select(Refund).where(Refund.order_id == order_id).order_by(Refund.id))
+        )
+
+
+def licenses_of(shop: Shop, line: OrderLine) -> list[str]:
+    with shop.database.reading() as session:
+        return list(
+            session.scalars(
+                select(License.status)
+                .where(License.order_line_id == line.id)
+                .order_by(License.unit)
+            )
+        )
+
+
+def pots_of(shop: Shop, user: User) -> Pots:
+    with shop.database.reading() as session:
+        return find_pots(session, user.id)
+
+
+def test_one_line_goes_into_the_wallet_and_the_rest_to_the_card(
+    shop: Shop, buyer: User, staff: User, card_order: UUID
+) -> None:
+    big, small = lines_of(shop, card_order)
+
+    states = refund_order(
+        shop, card_order, draft({big.id: baht(300)}, Destination.WALLET), actor_id=staff.id
+    )
+    assert states == [RefundState.SUCCEEDED]
+    assert order_of(shop, card_order).state == "partially_refunded"
+    assert pots_of(shop, buyer) == Pots(paid=baht(300), bonus=baht(0))
+    assert licenses_of(shop, big) == ["revoked"]
+    assert licenses_of(shop, small) == ["active"] * 3
+
+    states = refund_order(shop, card_order, draft({small.id: baht(120)}), actor_id=staff.id)
+    assert states == [RefundState.SUCCEEDED]
+    assert order_of(shop, card_order).state == "refunded"
+    assert pots_of(shop, buyer).total == baht(300)
+    assert latest_payment(shop, card_order).refunded_satang == 12_000
+    assert licenses_of(shop, small) == ["revoked"] * 3
+
+
+def test_wallet_and_card_get_back_what_each_paid(
+    shop: Shop, sandbox: RunningSandbox, make: Factory, buyer: User, staff: User
+) -> None:
+    make.wallet(buyer, baht(50))
+    make.bonus(buyer, baht(30))
+    order_id = buy(shop, sandbox, buyer, TOTAL, wallet_part=baht(80))
+    assert pots_of(shop, buyer).total == baht(0)
+
+    states = refund_order(shop, order_id, draft(whole(shop, order_id)), actor_id=staff.id)
+
+    assert states == [RefundState.SUCCEEDED, RefundState.SUCCEEDED]
+    assert {(r.destination, r.amount_satang) for r in refunds_of(shop, order_id)} == {
+        ("gateway", 34_000),
+        ("wallet", 8_000),
+    }
+    assert pots_of(shop, buyer) == Pots(paid=baht(50), bonus=baht(30))
+
+
+def test_no_refund_turns_bonus_into_money(
+    shop: Shop, make: Factory, buyer: User, staff: User
+) -> None:
+    make.wallet(buyer, baht(100))
+    make.bonus(buyer, baht(320))
+    order_id = place(shop, buyer, TOTAL, method=PaymentMethod.BALANCE)
+    big, small = lines_of(shop, order_id)
+
+    refund_order(shop, order_id, draft({big.id: baht(300)}, Destination.WALLET), actor_id=staff.id)
+    assert pots_of(shop, buyer) == Pots(paid=baht(0), bonus=baht(300))
+
+    # To the origin of an order that the wallet paid is into the wallet as well.
+    refund_order(shop, order_id, draft({small.id: baht(120)}), actor_id=staff.id)
+    assert pots_of(shop, buyer) == Pots(paid=baht(100), bonus=baht(320))
+
+
+def test_a_part_of_a_line_ends_as_many_licences_as_whole_units_came_back(
+    shop: Shop, staff: User, card_order: UUID
+) -> None:
+    small = lines_of(shop, card_order)[1]
+
+    refund_order(shop, card_order, draft({small.id: baht(39)}), actor_id=staff.id)
+    assert licenses_of(shop, small) == ["active"] * 3
+    refund_order(shop, card_order, draft({small.id: baht(41)}), actor_id=staff.id)
+    assert licenses_of(shop, small) == ["active", "revoked", "revoked"]
+
+
+def test_the_buyer_keeps_the_keys_where_staff_say_so(
+    shop: Shop, staff: User, card_order: UUID
+) -> None:
+    refund_order(
+        shop,
+        card_order,
+        draft(whole(shop, card_order), licenses=LicenseRule.KEEP),
+        actor_id=staff.id,
+    )
+
+    assert order_of(shop, card_order).state == "refunded"
+    assert [licenses_of(shop, line) for line in lines_of(shop, card_order)] == [
+        ["active"],
+        ["active"] * 3,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "code"),
+    [
+        ((baht(301), baht(0)), "refund_too_large"),
+        ((baht(0), baht(0)), "refund_empty"),
+        ((Money(-1), baht(5)), "refund_empty"),
+    ],
+)
+def test_what_cannot_be_given_back_is_refused(
+    shop: Shop, staff: User, card_order: UUID, amounts: tuple[Money, Money], code: str
+) -> None:
+    big, small = lines_of(shop, card_order)
+    with pytest.raises(DomainError) as refused:
+        refund_order(
+            shop,
+            card_order,
+            draft({big.id: amounts[0], small.id: amounts[1]}),
+            actor_id=staff.id,
+        )
+    assert refused.value.code == code
+    assert refunds_of(shop, card_order) == []
+
+
+def test_lines_of_other_orders_unknown_orders_and_empty_reasons_are_refused(
+    shop: Shop, staff: User, card_order: UUID
+) -> None:
+    line = lines_of(shop, card_order)[0]
+    for order_id, wanted, code in (
+        (card_order, draft({new_id(): baht(1)}), "refund_line"),
+        (card_order, draft({line.id: baht(1)}, reason=" \n"), "reason_missing"),
+        (card_order, draft({line.id: baht(1)}, reason="x" * 301), "reason_missing"),
+    ):
+        with pytest.raises(DomainError) as refused:
+            refund_order(shop, order_id, wanted, actor_id=staff.id)
+        assert refused.value.code == code
+    with pytest.raises(NotFound):
+        refund_order(shop, new_id(), draft({line.id: baht(1)}), actor_id=staff.id)
+
+
+def test_an_order_that_is_not_paid_cannot_be_refunded(shop: Shop, buyer: User, staff: User) -> None:
+    order_id = place(shop, buyer, TOTAL)
+    with pytest.raises(Conflict) as refused:
+        refund_order(shop, order_id, draft(whole(shop, order_id)), actor_id=staff.id)
+    assert refused.value.code == "order_not_paid"
+
+
+def test_one_form_sent_twice_is_one_refund(shop: Shop, staff: User, card_order: UUID) -> None:
+    wanted = draft(whole(shop, card_order), key="the-same-form-twice")
+    refund_order(shop, card_order, wanted, actor_id=staff.id)
+    refund_order(shop, card_order, wanted, actor_id=staff.id)
+
+    assert len(refunds_of(shop, card_order)) == 1
+
+
+def test_while_the_gateway_is_away_the_refund_waits_and_is_sent_later(
+    shop: Shop, staff: User, card_order: UUID, trouble: Callable[[], None], sandbox: RunningSandbox
+) -> None:
+    trouble()
+    states = refund_order(shop, card_order, draft(whole(shop, card_order)), actor_id=staff.id)
+    assert states == [RefundState.PENDING]
+    assert order_of(shop, card_order).state == "refunded"
+
+    requests.post(f"{sandbox.url}/control/stripe/reset", timeout=5)
+    sweep_refunds(at(shop, shop.clock().replace(year=shop.clock().year + 1)))
+    drain(shop)
+    assert [refund.state for refund in refunds_of(shop, card_order)] == ["succeeded"]
+
+
+def test_an_answer_that_was_lost_does_not_make_a_second_refund(
+    shop: Shop, sandbox: RunningSandbox, staff: User, card_order: UUID
+) -> None:
+    fault = {"match": "POST /v1/refunds", "status": 500, "after_effect": True}
+    answer = requests.post(
+        f"{sandbox.url}/control/stripe", json={"fail_next": [fault] * 3}, timeout=5
+    )
+    answer.raise_for_status()
+
+    refund_order(shop, card_order, draft(whole(shop, card_order)), actor_id=staff.id)
+    refund = refunds_of(shop, card_order)[0]
+    send_refund(shop, refund.id)
+
+    payment = latest_payment(shop, card_order)
+    assert len(shop.gateway.list_refunds(payment.gateway_payment_id or "")) == 1
+    assert refunds_of(shop, card_order)[0].state == "succeeded"
+
+
+def test_a_promptpay_refund_waits_for_the_buyers_bank_details(
+    shop: Shop, sandbox: RunningSandbox, buyer: User, staff: User
+) -> None:
+    order_id = buy(shop, sandbox, buyer, TOTAL, method=PaymentMethod.PROMPTPAY)
+
+    states = refund_order(shop, order_id, draft(whole(shop, order_id)), actor_id=staff.id)
+    assert states == [RefundState.SENT]
+    refund = refunds_of(shop, order_id)[0]
+
+    act(sandbox, refund.gateway_refund_id, "succeed")
+    refresh_refunds(shop, latest_payment(shop, order_id).id)
+    assert refunds_of(shop, order_id)[0].state == "succeeded"
+    drain(shop)
+    with shop.database.reading() as session:
+        told = set(session.scalars(select(Notification.event)))
+        mailed = set(session.scalars(select(SentMail.event)))
+    assert {"refund_sent", "refund_succeeded"} <= told & mailed
+
+
+def test_a_refund_that_the_bank_sends_back_restores_the_state_before(
+    shop: Shop, sandbox: RunningSandbox, staff: User, card_order: UUID
+) -> None:
+    big, small = lines_of(shop, card_order)
+    refund_order(shop, card_order, draft({small.id: baht(40)}), actor_id=staff.id)
+    refund_order(shop, card_order, draft({big.id: baht(300)}), actor_id=staff.id)
+    refund = refunds_of(shop, card_order)[1]
+
+    act(sandbox, refund.gateway_refund_id, "fail")
+    refresh_refunds(shop, latest_payment(shop, card_order).id)
+    refresh_refunds(shop, latest_payment(shop, card_order).id)
+
+    assert [one.state for one in refunds_of(shop, card_order)] == ["succeeded", "failed"]
+    assert licenses_of(shop, big) == ["active"]
+    assert licenses_of(shop, small) == ["active", "active", "revoked"]
+    assert order_of(shop, card_order).state == "partially_refunded"
+    assert order_of(shop, card_order).refunded == baht(40)
+
+    # The state before means that it can be given back again, into the wallet this time.
+    refund_order(
+        shop, card_order, draft({big.id: baht(300)}, Destination.WALLET), actor_id=staff.id
+    )
+    assert order_of(shop, card_order).refunded == baht(340)
+
+
+def test_a_key_that_staff_revoked_does_not_come_back_with_a_failed_refund(
+    shop: Shop, sandbox: RunningSandbox, staff: User, card_order: UUID
+) -> None:
+    big = lines_of(shop, card_order)[0]
+    with shop.database.transaction() as session:
+        license_id = session.scalars(
+            select(License.id).where(License.order_line_id == big.id)
+        ).one()
+        revoke_license(session, license_id, actor_id=staff.id, reason="shared")
+    refund_order(shop, card_order, draft({big.id: baht(300)}), actor_id=staff.id)
+    act(sandbox, refunds_of(shop, card_order)[0].gateway_refund_id, "fail")
+    refresh_refunds(shop, latest_payment(shop, card_order).id)
+
+    assert licenses_of(shop, big) == ["revoked"]
+
+
+def test_a_key_that_staff_revoke_after_its_refund_does_not_come_back_either(
+    shop: Shop, sandbox: RunningSandbox, staff: User, card_order: UUID
+) -> None:
+    big = lines_of(shop, card_order)[0]
+    refund_order(shop, card_order, draft({big.id: baht(300)}), actor_id=staff.id)
+    with shop.database.transaction() as session:
+        license_id = session.scalars(
+            select(License.id).where(License.order_line_id == big.id)
+        ).one()
+        revoke_license(session, license_id, actor_id=staff.id, reason="shared")
+    act(sandbox, refunds_of(shop, card_order)[0].gateway_refund_id, "fail")
+    refresh_refunds(shop, latest_payment(shop, card_order).id)
+
+    assert licenses_of(shop, big) == ["revoked"]
+
+
+def test_a_refund_the_gateway_refuses_is_failed_and_nothing_is_gone(
+    shop: Shop, sandbox: RunningSandbox, staff: User, card_order: UUID
+) -> None:
+    payment = latest_payment(shop, card_order)
+    # Somebody was faster on the gateway's own pages.
+    shop.gateway.refund(
+        RefundRequest(
+            refund_id="elsewhere",
+            idempotency_key="elsewhere",
+            gateway_payment_id=payment.gateway_payment_id or "",
+            amount=baht(400),
+            email=None,
+        )
+    )
+    states = refund_order(shop, card_order, draft(whole(shop, card_order)), actor_id=staff.id)
+
+    assert states == [RefundState.FAILED]
+    assert order_of(shop, card_order).state == "completed"
+
+    refresh_refunds(shop, payment.id)
+    refresh_refunds(shop, payment.id)
+    adopted = refunds_of(shop, card_order)[1]
+    assert (adopted.amount_satang, adopted.state, adopted.actor_id) == (40_000, "succeeded", None)
+    assert order_of(shop, card_order).state == "partially_refunded"
+    assert licenses_of(shop, lines_of(shop, card_order)[0]) == ["active"]
+
+
+def test_a_code_is_given_back_once_all_the_money_is(
+    shop: Shop, sandbox: RunningSandbox, make: Factory, staff: User
+) -> None:
+    buyer = make.user()
+    promo = make.promo(kind="fixed", value=2_000)
+    make.cart(buyer, (make.product(price=baht(300)), 1), promo_code=promo.code)
+    order_id = buy(shop, sandbox, buyer, baht(280), method=PaymentMethod.PROMPTPAY)
+    line = lines_of(shop, order_id)[0]
+    assert line.paid == baht(280)
+
+    refund_order(shop, order_id, draft({line.id: baht(280)}), actor_id=staff.id)
+    with shop.database.reading() as session:
+        assert session.scalars(select(PromoUse.state)).one() == "taken"
+    act(sandbox, refunds_of(shop, order_id)[0].gateway_refund_id, "succeed")
+    refresh_refunds(shop, latest_payment(shop, order_id).id)
+    with shop.database.reading() as session:
+        assert session.scalars(select(PromoUse.state)).one() == "returned"
+
+
+def test_the_audit_knows_who_gave_how_much_back_and_why(
+    shop: Shop, staff: User, card_order: UUID
+) -> None:
+    refund_order(shop, card_order, draft(whole(shop, card_order)), actor_id=staff.id)
+
+    with shop.database.reading() as session:
+        entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "refund_order")).one()
+        order = session.get_one(Order, card_order)
+    assert (entry.actor_id, entry.subject_id) == (staff.id, str(order.id))
+    assert entry.detail == {
+        "reason": "asked for it",
+        "licenses": "revoke",
+        "gateway_satang": 42_000,
+    }
