@@ -180,9 +180,9 @@ CHECKS: Final[Mapping[str, CheckText]] = {
         _("Somebody paid, and the shop gave nothing for it: no order, no credit."),
         _LATE_NEWS,
         _(
-            "If a payment of ours is named here, open it: the shop asks Stripe again every minute"
-            " while it is open. If not, look in Stripe who paid, and give the money back there or"
-            " put it into their wallet."
+            "If a payment of ours is named here, open it: the shop asks Stripe every minute while"
+            " it is open, and can be told to ask again. If none is, look in Stripe who paid, and"
+            " give the money back there or put it into their wallet."
         ),
     ),
     "charge_missing": CheckText(
@@ -202,11 +202,15 @@ CHECKS: Final[Mapping[str, CheckText]] = {
     ),
     "refund_unknown": CheckText(
         _("Stripe sent back money that is not in our books"),
-        _("A buyer got money back, and the order still counts as paid."),
-        _("Somebody made the refund in Stripe's own dashboard, past the shop."),
+        _("A buyer got money back, and what it was paid for still counts as paid."),
         _(
-            "Make refunds in the back office only. This one has to be written down there, and"
-            " its licences withdrawn if they should be."
+            "Somebody made the refund in Stripe's own dashboard. The shop takes such a refund in by"
+            " itself where an order has room for it; this one is of a top-up, or more than was"
+            " left."
+        ),
+        _(
+            "Make refunds in the back office only. If the buyer still has the money in the wallet,"
+            " take it out there; note here what you did."
         ),
     ),
     "refund_missing": CheckText(

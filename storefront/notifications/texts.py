@@ -108,14 +108,6 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
             sentence = _(
                 "You can buy %(name)s now. You asked us to tell you.", name=_named(context)
             )
-        case "flash_sale_began":
-            sentence = _("The flash sale “%(name)s” has begun.", name=_named(context))
-        case "flash_sale_ended":
-            sentence = _(
-                "The flash sale “%(name)s” is over. Units sold: %(sold)s.",
-                name=_named(context),
-                sold=context.get("sold", 0),
-            )
         case _other:
             sentence = _staff_text(event, context)
     return str(sentence)
@@ -124,6 +116,14 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
 def _staff_text(event: str, context: Mapping[str, Any]) -> str:
     """What only staff are told."""
     match event:
+        case "flash_sale_began":
+            sentence = _("The flash sale “%(name)s” has begun.", name=_named(context))
+        case "flash_sale_ended":
+            sentence = _(
+                "The flash sale “%(name)s” is over. Units sold: %(sold)s.",
+                name=_named(context),
+                sold=context.get("sold", 0),
+            )
         case "reconciliation_differences":
             sentence = _(
                 "The books and the gateway do not agree. New differences: %(fresh)s, open in all:"

@@ -79,6 +79,27 @@ def test_while_one_runs_its_steps_are_shown_and_no_second_begins(
     assert len(runs(books)) == 1
 
 
+def test_the_bell_says_what_happened_and_leads_here(
+    books: Books, client: FlaskClient, sign_in: SignIn
+) -> None:
+    books.control("stripe/movements", kind="charge", amount=12_345)
+    books.reconcile()
+    run_id = books.begin()
+    books.control(
+        "stripe", fail_next=[{"match": "GET /v1/balance_transactions", "times": 99, "status": 503}]
+    )
+    for _ in range(5):
+        reconcile(books.at(), run_id)
+    sign_in(client, books.staff)
+
+    page = client.get("/en/account/notifications")
+
+    text = text_of_page(page)
+    assert "New differences: 1, open in all: 1." in text
+    assert "The reconciliation failed" in text
+    assert page.text.count('href="/en/admin/reconciliation"') == 2
+
+
 def test_a_page_that_watches_hears_only_of_news(staff: FlaskClient, books: Books) -> None:
     run_id = books.begin()
     fragment = {"HX-Request": "true", "HX-Request-Type": "partial"}

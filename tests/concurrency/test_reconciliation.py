@@ -7,6 +7,7 @@ from functools import partial
 from threading import Barrier
 from uuid import UUID
 
+import requests
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from storefront.reconciliation.flow import reconcile, start_nightly
 from storefront.reconciliation.models import GatewayMovement, ReconciliationRun
 from storefront.reconciliation.movements import book_next_fees
 from storefront.reconciliation.service import start_run
+from storefront.sandbox.serve import RunningSandbox
 from tests.concurrency.racing import codes_of, race, race_transactions, successes_in
 from tests.support.factories import Factory
 
@@ -120,7 +122,11 @@ def test_control_booking_without_lock_and_unique_reference_books_fees_again(shop
         assert session.scalar(text("SELECT count(*) FROM naive_fees")) == 20
 
 
-def test_two_workers_with_the_same_run_do_its_work_once(shop: Shop, make: Factory) -> None:
+def test_two_workers_with_the_same_run_do_its_work_once(
+    shop: Shop, make: Factory, sandbox: RunningSandbox
+) -> None:
+    # Other tests were paid at the same gateway.
+    requests.post(f"{sandbox.url}/control/stripe/forget", timeout=10).raise_for_status()
     make.wallet(make.user(), make.product().variants[0].price)
     add_movements(shop.database, 30)
     run_id = start_nightly(shop)

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+import pytest
+import requests
 from sqlalchemy import select
 
 from jobs.outbox import sweep_outbox
@@ -14,6 +16,13 @@ from jobs.schedule import SCHEDULE
 from storefront.bootstrap import Shop
 from storefront.kit.clock import SHOP_ZONE, fixed_clock
 from storefront.reconciliation.models import ReconciliationRun
+from storefront.sandbox.serve import RunningSandbox
+
+
+@pytest.fixture(autouse=True)
+def new_account(sandbox: RunningSandbox) -> None:
+    """A gateway at which no other test was paid."""
+    requests.post(f"{sandbox.url}/control/stripe/forget", timeout=10).raise_for_status()
 
 
 def at(shop: Shop, day: int, hour: int, minute: int) -> Shop:

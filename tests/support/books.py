@@ -12,25 +12,26 @@ from uuid import UUID
 
 import requests
 import stripe
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from storefront.accounts.models import User
 from storefront.bootstrap import Shop
 from storefront.checkout import flow
-from storefront.disputes.models import Dispute
+from storefront.disputes.flow import refresh_disputes
 from storefront.kit.clock import fixed_clock
 from storefront.kit.ids import new_id
 from storefront.kit.money import Money, baht
 from storefront.ledger.models import AccountKind, PostingKind
 from storefront.ledger.service import Leg, post_entries
-from storefront.orders.models import Order, OrderAction, PaymentMethod
-from storefront.orders.service import apply_action, lock_order
+from storefront.orders.models import OrderLine, PaymentMethod
 from storefront.payments.models import Payment
 from storefront.reconciliation.flow import reconcile
 from storefront.reconciliation.models import Difference, ReconciliationRun
 from storefront.reconciliation.service import start_run
-from storefront.refunds.models import Refund
+from storefront.refunds.drafts import OrderRefundDraft, WalletRefundDraft
+from storefront.refunds.flow import refresh_refunds, refund_order, refund_payment
+from storefront.refunds.models import Destination, LicenseRule, Refund
 from storefront.sandbox.serve import RunningSandbox
 from tests.support.emptying import empty
 from tests.support.factories import Factory
@@ -106,79 +107,56 @@ class Books:
         with self.shop.database.reading() as session:
             return session.scalars(select(Payment).where(Payment.subject_id == subject_id)).one()
 
-    def order_of(self, payment: Payment) -> Order:
-        """The order a payment is for."""
+    def refund(self, payment: Payment) -> Refund:
+        """Give all of an order back the way it was paid."""
         with self.shop.database.reading() as session:
-            return session.scalars(select(Order).where(Order.id == payment.subject_id)).one()
-
-    def refund(self, payment: Payment, *, state: str = "succeeded") -> Refund:
-        """Give all of an order back through the gateway, booked once the gateway took it."""
-        self.is_untidy = True
-        taken = self.stripe.v1.refunds.create({"payment_intent": payment.gateway_payment_id or ""})
-        refund = Refund(
-            id=new_id(),
-            order_id=payment.subject_id,
-            user_id=payment.user_id,
-            destination="gateway",
-            state=state,
-            amount_satang=payment.amount_satang,
-            currency=payment.currency,
-            reason="Not what I need",
-            idempotency_key=str(new_id()),
-            payment_id=payment.id,
-            gateway_refund_id=taken.id,
+            lines = session.scalars(
+                select(OrderLine).where(OrderLine.order_id == payment.subject_id)
+            ).all()
+        refund_order(
+            self.shop,
+            payment.subject_id,
+            OrderRefundDraft(
+                lines={line.id: line.paid for line in lines},
+                destination=Destination.GATEWAY,
+                licenses=LicenseRule.REVOKE,
+                reason="Not what they need",
+                idempotency_key=str(new_id()),
+            ),
+            actor_id=self.staff.id,
         )
-        with self.shop.database.transaction() as session:
-            session.add(refund)
-            _count_refund(session, refund)
-            self._book_refund(session, refund, PostingKind.REFUND, sign=1)
-        return refund
+        return self.refund_of(payment)
+
+    def send_back(self, payment: Payment, amount: Money) -> Refund:
+        """Give back a part of a top-up."""
+        draft = WalletRefundDraft(
+            amount=amount, reason="Changed their mind", idempotency_key=str(new_id())
+        )
+        refund_payment(self.shop, payment.id, draft, actor_id=self.staff.id)
+        return self.refund_of(payment)
+
+    def refund_of(self, payment: Payment) -> Refund:
+        """The one refund of a payment."""
+        with self.shop.database.reading() as session:
+            return session.scalars(select(Refund).where(Refund.payment_id == payment.id)).one()
 
     def fail_refund(self, refund: Refund) -> None:
         """The buyer's bank sends a refund back."""
+        assert refund.payment_id
         self.act(refund.gateway_refund_id, "fail")
-        with self.shop.database.transaction() as session:
-            session.execute(
-                update(Refund).where(Refund.id == refund.id).values(state="failed", failure="bank")
-            )
-            _count_refund(session, refund, sign=-1)
-            self._book_refund(session, refund, PostingKind.REFUND_FAILED, sign=-1)
+        refresh_refunds(self.shop, refund.payment_id)
 
-    def dispute(self, payment: Payment) -> Dispute:
-        """The card holder's bank takes the money back; 150 baht of a fee go with it."""
-        self.is_untidy = True
-        answer = self.act(payment.gateway_payment_id, "dispute")
-        dispute = Dispute(
-            id=new_id(),
-            gateway_dispute_id=answer["id"],
-            payment_id=payment.id,
-            state="open",
-            gateway_status="needs_response",
-            reason="fraudulent",
-            amount_satang=payment.amount_satang,
-            fee_satang=15_000,
-            currency=payment.currency,
-        )
-        with self.shop.database.transaction() as session:
-            session.add(dispute)
-            self.post(
-                session, PostingKind.DISPUTE, answer["id"], payment.amount, AccountKind.DISPUTES
-            )
-            self.post(session, PostingKind.DISPUTE_FEE, answer["id"], baht(150), AccountKind.FEES)
-        return dispute
+    def dispute(self, payment: Payment) -> str:
+        """The card holder's bank takes the money back; 150 baht of a fee go with it. The id of
+        the dispute at the gateway."""
+        gateway_dispute_id: str = self.act(payment.gateway_payment_id, "dispute")["id"]
+        refresh_disputes(self.shop, payment.id)
+        return gateway_dispute_id
 
-    def win(self, dispute: Dispute) -> None:
-        """The bank gives it back."""
-        self.act(dispute.gateway_dispute_id, "won")
-        with self.shop.database.transaction() as session:
-            session.execute(update(Dispute).where(Dispute.id == dispute.id).values(state="won"))
-            self.post(
-                session,
-                PostingKind.DISPUTE_WON,
-                dispute.gateway_dispute_id,
-                -dispute.amount,
-                AccountKind.DISPUTES,
-            )
+    def decide(self, payment: Payment, gateway_dispute_id: str, verdict: str) -> None:
+        """The bank decides: won or lost."""
+        self.act(gateway_dispute_id, verdict)
+        refresh_disputes(self.shop, payment.id)
 
     def post(
         self,
@@ -196,12 +174,6 @@ class Books:
             legs=[Leg(AccountKind.GATEWAY, amount), Leg(against, -amount)],
             now=self.shop.clock(),
         )
-
-    def _book_refund(
-        self, session: Session, refund: Refund, kind: PostingKind, *, sign: int
-    ) -> None:
-        amount = refund.amount * sign
-        self.post(session, kind, f"refund:{refund.id}", amount, AccountKind.REFUNDS)
 
     # --- trouble ----------------------------------------------------------------------------
 
@@ -273,24 +245,3 @@ class Books:
         """The one difference there is."""
         (difference,) = self.open()
         return difference
-
-
-def _count_refund(session: Session, refund: Refund, *, sign: int = 1) -> None:
-    amount = refund.amount_satang * sign
-    assert refund.order_id
-    order = lock_order(session, refund.order_id)
-    (line,) = order.lines
-    for row in (order, line, session.get_one(Payment, refund.payment_id)):
-        row.refunded_satang += amount
-    if sign > 0:
-        session.execute(
-            text("INSERT INTO refund_lines VALUES (:refund, :line, :amount, :id)"),
-            {"refund": refund.id, "line": line.id, "amount": amount, "id": new_id()},
-        )
-        apply_action(
-            session,
-            order,
-            OrderAction.REFUND_ALL,
-            actor="staff",
-            now=refund.created_at or order.created_at,
-        )
