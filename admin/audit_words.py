@@ -82,6 +82,8 @@ _ACTIONS: Final = {
     "retry_task": _("Had a task run again"),
     "change_seller": _("Changed who sells"),
     "add_search_word": _("Taught the search a word"),
+    "start_reconciliation": _("Began a reconciliation"),
+    "note_difference": _("Noted something about a difference"),
     "remove_search_word": _("Made the search forget a word"),
 }
 _THINGS: Final = {
@@ -106,6 +108,8 @@ _THINGS: Final = {
     "webhook": _("Webhook"),
     "task": _("Task"),
     "seller": _("Seller"),
+    "reconciliation": _("Reconciliation"),
+    "difference": _("Difference"),
 }
 _FIELDS: Final = {
     "name_th": _("Thai name"),

@@ -23,6 +23,7 @@ from jobs.flash_sales import announce_flash_sales
 from jobs.outbox import sweep_outbox
 from jobs.payments import sweep_payments
 from jobs.receipts import sweep as sweep_receipts
+from jobs.reconciliation import start_due_run
 from jobs.refunds import sweep_refunds
 from jobs.search import tend_index
 from jobs.share_cards import sweep as sweep_share_cards
@@ -53,6 +54,7 @@ SCHEDULE = (
     Entry("expire_bonuses", timedelta(seconds=60), expire_bonuses),
     Entry("warn_of_bonus_expiry", timedelta(minutes=30), warn_of_bonus_expiry),
     Entry("tend_index", timedelta(minutes=5), tend_index),
+    Entry("start_due_run", timedelta(minutes=1), start_due_run),
     Entry("purge", timedelta(hours=1), purge),
 )
 

@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from jobs import mail, payments, pictures, receipts, refunds, releases, search, share_cards
+from jobs import (
+    mail,
+    payments,
+    pictures,
+    receipts,
+    reconciliation,
+    refunds,
+    releases,
+    search,
+    share_cards,
+)
 from storefront.bootstrap import Shop
 from storefront.checkout.webhooks import apply_webhook
 
@@ -29,4 +39,5 @@ TASKS: Mapping[str, Task] = {
     "number_receipts": receipts.number,
     "index_product": search.index_product,
     "index_stale": search.index_stale,
+    "reconcile": reconciliation.run,
 }

@@ -30,6 +30,7 @@ import admin.products
 import admin.promo_batches
 import admin.promos
 import admin.receipts
+import admin.reconciliation
 import admin.refunds
 import admin.releases
 import admin.search_words
@@ -241,6 +242,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
     app.register_blueprint(admin.jobs.bp)
     app.register_blueprint(admin.receipts.bp)
     app.register_blueprint(admin.seller.bp)
+    app.register_blueprint(admin.reconciliation.bp)
     app.register_blueprint(admin.audit.bp)
     app.register_blueprint(admin.imports.bp)
     app.register_blueprint(api.health.bp)

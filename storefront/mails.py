@@ -29,6 +29,7 @@ from storefront.payments.models import Payment
 from storefront.providers.mail import Mail
 from storefront.providers.payments import PayBy
 from storefront.receipts.queries import find_receipt_about
+from storefront.reconciliation import alerts as reconciliation
 from storefront.refunds.models import Refund
 from storefront.wallet.models import TopUp
 
@@ -134,6 +135,19 @@ def _about_alert(session: Session, alert_id: UUID) -> Context:
     return user.email, user.locale, {"wanted": notice.context, "path": notice.path}
 
 
+def _about_reconciliation(event: str) -> Callable[[Session, UUID], Context]:
+    def read(session: Session, alert_id: UUID) -> Context:
+        key = reconciliation.notice_key(event, alert_id)
+        notice, user = session.execute(
+            select(Notification, User)
+            .join(User, User.id == Notification.user_id)
+            .where(Notification.dedupe_key == key)
+        ).one()
+        return user.email, user.locale, {"alert": notice.context, "path": notice.path}
+
+    return read
+
+
 _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     "order_completed": _about_order,
     "topup_completed": _about_topup,
@@ -142,6 +156,8 @@ _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     "refund_succeeded": _about_refund,
     "refund_failed": _about_refund,
     BACK_IN_STOCK: _about_alert,
+    reconciliation.DIFFERENCES: _about_reconciliation(reconciliation.DIFFERENCES),
+    reconciliation.FAILED: _about_reconciliation(reconciliation.FAILED),
 }
 
 

@@ -171,6 +171,10 @@ _MESSAGES: Final = {
     "bad_email": _("This is not an e-mail address."),
     "bad_vat_rate": _("Write a rate between 0.01 and 100 percent."),
     "vat_needs_tax_id": _("With VAT the papers are tax invoices: they need the tax id."),
+    "reconciliation_running": _("A reconciliation is going on already. Wait until it has ended."),
+    "run_not_found": _("This run does not exist."),
+    "difference_not_found": _("This difference does not exist."),
+    "note_missing": _("Write a note of up to 500 characters."),
     "too_large": _("That is more than we can take in at once."),
     "too_many_requests": _("That was a lot at once. Please wait a minute and try again."),
 }

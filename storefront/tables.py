@@ -15,6 +15,7 @@ from storefront.orders import models as orders
 from storefront.payments import models as payments
 from storefront.promos import models as promos
 from storefront.receipts import models as receipts
+from storefront.reconciliation import models as reconciliation
 from storefront.refunds import models as refunds
 from storefront.wallet import models as wallet
 
@@ -34,6 +35,7 @@ __all__ = [
     "payments",
     "promos",
     "receipts",
+    "reconciliation",
     "refunds",
     "wallet",
 ]

@@ -19,7 +19,10 @@ from storefront.queue import RUN_MESSAGE
 
 PRODUCT = ("storefront", "admin", "api", "jobs")
 LARGEST_FILE, LARGEST_FUNCTION = 400, 50
-EVENTS = ("order_completed", "topup_completed", "payment_credited")
+EVENTS = (
+    *("order_completed", "topup_completed", "payment_credited"),
+    *("reconciliation_differences", "reconciliation_failed"),
+)
 
 
 def modules(root: Path, *packages: str) -> Iterator[tuple[Path, ast.Module]]:
@@ -171,6 +174,7 @@ def test_no_state_is_assigned_outside_its_transition(root: Path) -> None:
         "orders/service.py",
         "payments/service.py",
         "promos/service.py",
+        "reconciliation/service.py",
         "wallet/service.py",
         "licenses/service.py",
         "refunds/settlement.py",

@@ -17,6 +17,7 @@ class Permission(StrEnum):
     MANAGE_PROMOS = "manage_promos"
     ADJUST_WALLETS = "adjust_wallets"
     MANAGE_TOPUPS = "manage_topups"
+    RECONCILE = "reconcile"
     REFUND = "refund"
     SEE_PAYMENTS = "see_payments"
     SEE_LEDGER = "see_ledger"

@@ -35,6 +35,8 @@ _ICONS: Final = {
     "back_in_stock": "bell",
     "flash_sale_began": "zap",
     "flash_sale_ended": "zap",
+    "reconciliation_differences": "triangle-alert",
+    "reconciliation_failed": "circle-alert",
 }
 
 
@@ -106,6 +108,14 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
             sentence = _(
                 "You can buy %(name)s now. You asked us to tell you.", name=_named(context)
             )
+        case _other:
+            sentence = _staff_text(event, context)
+    return str(sentence)
+
+
+def _staff_text(event: str, context: Mapping[str, Any]) -> str:
+    """What only staff are told."""
+    match event:
         case "flash_sale_began":
             sentence = _("The flash sale “%(name)s” has begun.", name=_named(context))
         case "flash_sale_ended":
@@ -114,6 +124,15 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
                 name=_named(context),
                 sold=context.get("sold", 0),
             )
+        case "reconciliation_differences":
+            sentence = _(
+                "The books and the gateway do not agree. New differences: %(fresh)s, open in all:"
+                " %(found)s.",
+                fresh=context.get("fresh", 0),
+                found=context.get("found", 0),
+            )
+        case "reconciliation_failed":
+            sentence = _("The reconciliation failed: the gateway could not be compared.")
         case _other:
             sentence = _("There is news in your account.")
     return str(sentence)

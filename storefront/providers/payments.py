@@ -130,6 +130,48 @@ class GatewayEvent:
     payload: dict[str, Any]
 
 
+class MovementKind(StrEnum):
+    """Why money moved at the gateway. `fee` is a fee that is a movement of its own; most fees come
+    with the movement they are taken from."""
+
+    CHARGE = "charge"
+    REFUND = "refund"
+    REFUND_FAILURE = "refund_failure"
+    DISPUTE = "dispute"
+    DISPUTE_REVERSAL = "dispute_reversal"
+    FEE = "fee"
+    PAYOUT = "payout"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceMovement:
+    """One change of our balance at the gateway: `amount` has its sign, `fee` was taken off it.
+
+    `source_id` is the charge, refund, dispute or payout behind it, `gateway_payment_id` the
+    payment that one belongs to, `payment_id` our own id where we had told it the gateway. What
+    the gateway does not say is None.
+    """
+
+    movement_id: str
+    kind: MovementKind
+    amount: Money
+    fee: Money
+    created_at: datetime
+    source_id: str | None
+    gateway_payment_id: str | None
+    payment_id: str | None
+    live_mode: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class MovementPage:
+    """Some movements, the newest first, and the cursor of the next page; None on the last."""
+
+    movements: tuple[BalanceMovement, ...]
+    next_cursor: str | None
+
+
 class GatewayUnavailable(Unavailable):
     """No answer, an error of theirs, a rate limit, or a wrong key of ours: the effect may or may
     not have happened."""
@@ -195,4 +237,11 @@ class PaymentGateway(Protocol):
 
     def read_event(self, payload: bytes, signature: str, *, now: datetime) -> GatewayEvent:
         """Check the signature over the raw bytes and read the event. Raises BadSignature."""
+        ...
+
+    def list_balance_movements(
+        self, *, since: datetime, until: datetime, cursor: str | None = None
+    ) -> MovementPage:
+        """One page of what moved our balance from `since` until before `until`, to the second.
+        `cursor` is what the page before named. Raises GatewayUnavailable or GatewayRefused."""
         ...

@@ -22,10 +22,12 @@ from storefront.providers.payments import (
     GatewayRefused,
     GatewaySession,
     GatewayUnavailable,
+    MovementPage,
     PayBy,
     RefundRequest,
     SessionRequest,
 )
+from storefront.providers.stripe_balance import movement_params, read_movements
 from storefront.providers.stripe_objects import (
     INTENT_PREFIX,
     checkout_params,
@@ -152,6 +154,18 @@ class StripeGateway:
         if _signed_at(signature) - now.timestamp() > TOLERANCE_SECONDS:
             raise BadSignature("time stamp lies in the future")
         return _read_event(payload)
+
+    def list_balance_movements(
+        self, *, since: datetime, until: datetime, cursor: str | None = None
+    ) -> MovementPage:
+        """See PaymentGateway. The SDK could walk the pages by itself, but whoever asks wants to
+        write each one down, and to go on there after a crash."""
+        params = movement_params(since=since, until=until, cursor=cursor)
+        return self._call(
+            lambda: read_movements(
+                self._client.v1.balance_transactions.list(params=params)  # type: ignore[arg-type]
+            )
+        )
 
     def _call(self, ask: Callable[[], T]) -> T:
         forbid_open_transaction("Stripe")

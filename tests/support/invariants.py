@@ -108,6 +108,13 @@ INVARIANTS = {
         SELECT l.id FROM ledger_postings l
         LEFT JOIN payments p ON p.gateway_payment_id = l.reference AND p.state = 'succeeded'
         WHERE l.kind IN ('topup', 'wallet_credit') AND p.id IS NULL""",
+    "a fee of the gateway is booked as the gateway took it": """
+        SELECT m.id FROM gateway_movements m LEFT JOIN ledger_postings l
+            ON l.kind = 'gateway_fee' AND l.reference = m.id
+        LEFT JOIN ledger_entries e ON e.posting_id = l.id AND e.account_id IN
+            (SELECT id FROM ledger_accounts WHERE kind = 'gateway')
+        WHERE l.id IS DISTINCT FROM m.posting_id
+            OR (l.id IS NOT NULL AND e.amount_satang IS DISTINCT FROM m.cost_satang)""",
     "O1 a completed order that costs money has one purchase posting of its total": """
         SELECT o.id FROM orders o
         LEFT JOIN ledger_postings l ON l.subject_id = o.id AND l.kind = 'purchase'

@@ -11,12 +11,14 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from storefront.sandbox.world import stripe_balance
 from storefront.sandbox.world.discord_users import add_user
 from storefront.sandbox.world.state import Fault, StripeKnobs, WebhookKnobs, World
 from storefront.sandbox.world.storage import JsonObject
 from storefront.sandbox.world.stripe_desk import Desk, public, work
 from storefront.sandbox.world.stripe_disputes import decide, open_dispute
 from storefront.sandbox.world.stripe_errors import StripeError
+from storefront.sandbox.world.stripe_intents import charge_by_hand
 from storefront.sandbox.world.stripe_pages import (
     INTENT_VERBS,
     SESSION_VERBS,
@@ -28,6 +30,13 @@ from storefront.sandbox.world.stripe_webhooks import hurry
 
 REFUSALS = (None, "451", "550")
 REFUND_STATES = ("succeeded", "pending", "failed")
+MOVEMENTS = ("charge", "fee", "payout", "adjustment")
+MOVEMENT_VERBS: dict[str, Callable[..., JsonObject]] = {
+    "hide": stripe_balance.hide,
+    "show": stripe_balance.show,
+    "duplicate": stripe_balance.duplicate,
+    "change": stripe_balance.change,
+}
 
 
 class BadControl(Exception):
@@ -43,6 +52,7 @@ def register_controls(app: Flask, world: World) -> None:
     _add_knobs(blueprint, world)
     _add_stripe_knobs(blueprint, world)
     _add_stripe_actions(blueprint, world)
+    _add_movements(blueprint, world)
     _add_events(blueprint, world)
     app.register_blueprint(blueprint)
 
@@ -106,6 +116,12 @@ def _add_stripe_knobs(blueprint: Blueprint, world: World) -> None:
         hurry(world)
         return jsonify(asdict(world.stripe))
 
+    @blueprint.post("/stripe/forget")
+    def forget() -> Response:
+        """A new account: nothing was ever paid, refunded or sent."""
+        world.store.forget_stripe()
+        return jsonify(forgotten=True)
+
 
 def _add_stripe_actions(blueprint: Blueprint, world: World) -> None:
     def act(action: Callable[[], JsonObject]) -> AnyResponse:
@@ -137,6 +153,32 @@ def _add_stripe_actions(blueprint: Blueprint, world: World) -> None:
     def dispute(object_id: str, verb: str) -> AnyResponse:
         _require(verb, ("won", "lost"))
         return act(lambda: decide(Desk(world), object_id, is_won=verb == "won"))
+
+
+def _add_movements(blueprint: Blueprint, world: World) -> None:
+    """Trouble with the balance, for a reconciliation to find."""
+
+    @blueprint.post("/stripe/movements")
+    def move() -> AnyResponse:
+        wanted = _asked("kind", "amount", "back")
+        _require(str(wanted.get("kind")), MOVEMENTS)
+        kind, amount = wanted["kind"], _satang(wanted.get("amount"))
+        if kind == "charge":
+            return _done(work(world, lambda: charge_by_hand(Desk(world), amount)))
+        return _done(
+            work(world, lambda: stripe_balance.move(Desk(world), kind=kind, amount=amount))
+        )
+
+    @blueprint.post("/stripe/movements/<object_id>/<verb>")
+    def change(object_id: str, verb: str) -> AnyResponse:
+        _require(verb, tuple(MOVEMENT_VERBS))
+        wanted = _asked("amount", "currency", "back")
+        changes = {name: wanted[name] for name in ("amount", "currency") if name in wanted}
+        if "amount" in changes:
+            changes["amount"] = _satang(changes["amount"])
+        if (verb == "change") != bool(changes):
+            raise BadControl("change, and change alone, takes an amount or a currency")
+        return _done(work(world, lambda: MOVEMENT_VERBS[verb](Desk(world), object_id, **changes)))
 
 
 def _add_events(blueprint: Blueprint, world: World) -> None:
@@ -191,6 +233,15 @@ def _asked(*known: str) -> JsonObject:
     if unknown := set(wanted) - set(known):
         raise BadControl(f"unknown control: {', '.join(sorted(unknown))}")
     return wanted
+
+
+def _satang(value: Any) -> int:
+    """A whole number of satang, from JSON or from a form."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}", value):
+        return int(value)
+    if type(value) is not int:
+        raise BadControl("amount must be a whole number of satang")
+    return value
 
 
 def _require(verb: str, known: tuple[str, ...]) -> None:

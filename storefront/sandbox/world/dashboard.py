@@ -35,6 +35,8 @@ def register_dashboard(app: Flask, world: World) -> None:
             intents=_latest(world, "payment_intent"),
             refunds=_latest(world, "refund"),
             disputes=_latest(world, "dispute"),
+            movements=_latest(world, "balance_transaction"),
+            balance=_balance(world),
             events=_events(world),
             webhook_url=world.webhook_url,
             knobs=world.stripe,
@@ -56,6 +58,11 @@ def short(object_id: str) -> str:
 
 def _latest(world: World, kind: str) -> list[JsonObject]:
     return world.store.newest_first(kind)[:SHOWN]
+
+
+def _balance(world: World) -> int:
+    """What Stripe holds for the shop, in satang."""
+    return sum(one["net"] for one in world.store.newest_first("balance_transaction"))
 
 
 def _events(world: World) -> list[JsonObject]:

@@ -120,6 +120,12 @@ class Store:
         sql = "SELECT body FROM stripe_objects WHERE kind = ? ORDER BY seq DESC"
         return [json.loads(row["body"]) for row in self.rows(sql, kind)]
 
+    def forget_stripe(self) -> None:
+        """A Stripe account on which nothing ever happened."""
+        with self.transaction():
+            for table in ("stripe_objects", "stripe_idempotency", "stripe_deliveries"):
+                self.run(f"DELETE FROM {table}")  # noqa: S608 - names of our own
+
     def close(self) -> None:
         with self._lock:
             self._db.close()

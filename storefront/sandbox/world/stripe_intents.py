@@ -206,6 +206,14 @@ def fail_promptpay(desk: Desk, intent: JsonObject, *, has_expired: bool = False)
     return fail(desk, intent, error)
 
 
+def charge_by_hand(desk: Desk, amount: int) -> JsonObject:
+    """A payment the shop knows nothing of, as somebody can take one in Stripe's own dashboard."""
+    check_amount(amount, "thb", param="amount")
+    params = {"description": "Taken by hand"}
+    intent = open_intent(desk, amount=amount, methods=["card"], params=params)
+    return attempt_card(desk, intent, "pm_card_visa", NO_BILLING)
+
+
 def settle_promptpay(desk: Desk, intent_id: str, outcome: str) -> JsonObject:
     """End a waiting PromptPay payment: "succeed", "fail" or "expire"; or let money arrive for one
     that is closed: "pay_late", which a bank can do. Refused in any other state."""

@@ -21,7 +21,7 @@ EXPANDABLE = {
     "source",
 }
 FILTERS: dict[str, tuple[str, ...]] = {
-    "balance_transaction": ("source", "type"),
+    "balance_transaction": ("currency", "source", "type"),
     "charge": ("customer", "payment_intent"),
     "checkout.session": ("customer", "payment_intent", "status"),
     "customer": ("email",),
@@ -107,6 +107,8 @@ def _expanded(
 
 
 def _matches(kind: str, item: JsonObject, params: JsonObject) -> bool:
+    if item.get("_hidden"):
+        return False
     edges = params.get("created", {})
     created = item["created"]
     if not (

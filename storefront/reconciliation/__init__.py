@@ -1,0 +1,1 @@
+"""Every night: the ledger against itself, against the orders, and against the gateway."""
