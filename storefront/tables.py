@@ -8,6 +8,7 @@ from storefront.catalog import price_models as catalog_prices
 from storefront.catalog.search import models as catalog_search
 from storefront.delivery import models as delivery
 from storefront.disputes import models as disputes
+from storefront.guests import models as guests
 from storefront.ledger import models as ledger
 from storefront.licenses import models as licenses
 from storefront.notifications import models as notifications
@@ -27,6 +28,7 @@ __all__ = [
     "catalog_search",
     "delivery",
     "disputes",
+    "guests",
     "ledger",
     "licenses",
     "notifications",

@@ -27,6 +27,7 @@ class Visitor:
     avatar_url: str | None
     email: str | None
     role: Role
+    is_guest: bool = False
     is_authenticated: bool = True
     is_active: bool = True
     is_anonymous: bool = False
@@ -42,8 +43,9 @@ class Visitor:
 
 
 def find_visitor(session: Session, token: str, *, now: datetime) -> Visitor | None:
-    """Who holds this token: None when it is unknown, expired, revoked, or its owner banned.
-    Looked up anew on every request, so revoking and banning take effect at once."""
+    """Who holds this token: None when it is unknown, expired, revoked, or its owner banned or, as
+    a guest, merged into a member. Looked up anew on every request, so revoking and banning take
+    effect at once."""
     row = session.execute(
         select(
             User.id,
@@ -53,6 +55,7 @@ def find_visitor(session: Session, token: str, *, now: datetime) -> Visitor | No
             User.avatar_url,
             User.email,
             User.role,
+            User.is_guest,
         )
         .join(SignInSession, SignInSession.user_id == User.id)
         .where(
@@ -60,6 +63,7 @@ def find_visitor(session: Session, token: str, *, now: datetime) -> Visitor | No
             SignInSession.revoked_at.is_(None),
             SignInSession.expires_at > now,
             User.banned_at.is_(None),
+            User.merged_into.is_(None),
         )
     ).one_or_none()
     if row is None:
@@ -73,6 +77,7 @@ def find_visitor(session: Session, token: str, *, now: datetime) -> Visitor | No
         avatar_url=row.avatar_url,
         email=row.email,
         role=Role(row.role),
+        is_guest=row.is_guest,
     )
 
 

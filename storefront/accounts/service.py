@@ -43,8 +43,10 @@ def register_identity(
         )
         .on_conflict_do_nothing(index_elements=["discord_id"])
     )
+    # Not a full lock: whoever holds a payment of this person may still write rows that point at
+    # them, and a guest's may have to be waited for in this very transaction.
     user = session.scalars(
-        select(User).where(User.discord_id == identity.discord_id).with_for_update()
+        select(User).where(User.discord_id == identity.discord_id).with_for_update(key_share=True)
     ).one()
     if user.banned_at is not None:
         raise DomainError("banned", Kind.FORBIDDEN)
@@ -75,6 +77,21 @@ def open_session(
     )
     record_audit(session, actor_id=user_id, action="sign_in", subject=("user", user_id))
     return token
+
+
+def hold_person(session: Session, user_id: UUID) -> User:
+    """Whoever begins something new for a person keeps them from being merged into another until
+    the transaction ends: the first lock of all, shared by everybody who begins something. Raises
+    DomainError `sign_in_first` for a guest who was merged already."""
+    user = session.scalars(
+        select(User)
+        .where(User.id == user_id)
+        .with_for_update(read=True)
+        .execution_options(populate_existing=True)
+    ).one()
+    if user.merged_into is not None:
+        raise DomainError("sign_in_first", Kind.UNAUTHENTICATED, f"{user_id} was merged")
+    return user
 
 
 def revoke_session(session: Session, session_id: UUID, *, user_id: UUID, now: datetime) -> None:

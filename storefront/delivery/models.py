@@ -15,7 +15,10 @@ class Download(Identified, Base):
     """One signed link handed to an owner."""
 
     __tablename__ = "downloads"
-    __table_args__ = (Index("ix_downloads_license_id", "license_id"),)
+    __table_args__ = (
+        Index("ix_downloads_license_id", "license_id"),
+        Index("ix_downloads_user", "user_id"),
+    )
 
     license_id: Mapped[UUID] = mapped_column(ForeignKey("licenses.id"))
     release_id: Mapped[UUID] = mapped_column(ForeignKey("releases.id"))

@@ -73,6 +73,7 @@ class PostingKind(StrEnum):
     DISPUTE_LOST = "dispute_lost"
     DEBT_REPAYMENT = "debt_repayment"
     GATEWAY_FEE = "gateway_fee"
+    ACCOUNT_MERGE = "account_merge"
 
 
 class LedgerAccount(Identified, Base):
@@ -112,7 +113,7 @@ class LedgerPosting(Identified, Base):
             "kind IN ('topup', 'purchase', 'wallet_credit', 'adjustment', 'bonus_expiry',"
             " 'bonus_clawback', 'bonus_return', 'wallet_hold', 'wallet_release', 'refund',"
             " 'refund_failed', 'wallet_refund', 'wallet_refund_undone', 'dispute', 'dispute_fee',"
-            " 'dispute_won', 'dispute_lost', 'debt_repayment', 'gateway_fee')",
+            " 'dispute_won', 'dispute_lost', 'debt_repayment', 'gateway_fee', 'account_merge')",
             name="kind",
         ),
         Index("ix_ledger_postings_kind", "kind", "id"),

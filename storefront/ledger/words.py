@@ -43,6 +43,7 @@ _POSTINGS: Final[Mapping[PostingKind, Any]] = {
     PostingKind.DISPUTE_LOST: _("Dispute lost"),
     PostingKind.DEBT_REPAYMENT: _("Debt paid back"),
     PostingKind.GATEWAY_FEE: _("Gateway fee"),
+    PostingKind.ACCOUNT_MERGE: _("Moved from a purchase as a guest"),
 }
 
 

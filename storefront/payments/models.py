@@ -95,6 +95,7 @@ class Payment(Identified, Base):
             name="paid",
         ),
         Index("ix_payments_subject", "purpose", "subject_id"),
+        Index("ix_payments_user", "user_id", "id"),
         Index(
             "uq_payments_one_live_per_subject",
             "purpose",

@@ -118,6 +118,7 @@ class PromoUse(Identified, Base):
         CheckConstraint("discount_satang > 0", name="discount"),
         Index("ix_promo_uses_customer", "promo_id", "user_id"),
         Index("ix_promo_uses_email", "promo_id", "customer_email"),
+        Index("ix_promo_uses_user", "user_id"),
     )
 
     promo_id: Mapped[UUID] = mapped_column(ForeignKey("promo_codes.id"))

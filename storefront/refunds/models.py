@@ -100,6 +100,7 @@ class Refund(Identified, Base):
         CheckConstraint("btrim(reason) <> ''", name="reason"),
         Index("ix_refunds_order", "order_id"),
         Index("ix_refunds_payment", "payment_id"),
+        Index("ix_refunds_user", "user_id"),
         Index(
             "ix_refunds_open",
             "created_at",

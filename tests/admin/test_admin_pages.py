@@ -121,7 +121,7 @@ def test_orders_are_found_by_number_mail_and_discord(shop: Shop, make: Factory) 
         "ploy@",
         "nong_",
         "@nong_ploy",
-        buyer.discord_id,
+        str(buyer.discord_id),
     ):
         with shop.database.reading() as session:
             found = list_all_orders(session, search=search).items

@@ -53,6 +53,22 @@ class Factory:
         )
         return self._save(user)
 
+    def guest(self, **values: Any) -> User:
+        """Somebody who buys with an e-mail address alone."""
+        n = next(_serial)
+        return self.user(
+            **{
+                "discord_id": None,
+                "username": "guest",
+                "display_name": "Guest",
+                "email": f"guest{n}@example.com",
+                "email_verified": False,
+                "is_guest": True,
+                "guest_key": f"guest-key-{n}",
+                **values,
+            }
+        )
+
     def sign_in_token(self, user: User) -> str:
         """An open sign-in of this user; the token is what the cookie holds."""
         token = f"token-{next(_serial)}-{user.id}"

@@ -1,0 +1,1 @@
+"""Buying with an e-mail address alone, and moving all of it to an account later."""
