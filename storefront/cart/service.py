@@ -1,6 +1,7 @@
 """Changes to carts. Every one locks the cart's row first, so changes to one cart queue up.
 
-A merge holds two carts: the member's always before the guest's, so no two merges can deadlock.
+A merge holds two carts: the one that stays always before the one that goes, so no two merges can
+deadlock.
 """
 
 from __future__ import annotations
@@ -115,31 +116,19 @@ def set_promo_code(session: Session, owner: CartOwner, code: str | None, *, now:
 
 
 def merge_guest_cart(session: Session, *, user_id: UUID, token: str | None, now: datetime) -> None:
-    """Pour a guest's cart into the member's at sign-in and delete it.
+    """Pour the cart of a browser into the person's at sign-in and delete it.
 
-    The code typed as a guest is the later one and stands. Idempotent: a second call finds no
-    guest cart. Locks the member's cart, then the guest's.
+    The code typed before the sign-in is the later one and stands. Idempotent: a second call finds
+    no such cart. Locks the person's cart, then the browser's.
     """
-    if token is None:
-        return
-    guest = CartOwner.guest(token)
-    if session.scalar(select(Cart.id).where(_owned_by(guest))) is None:
-        return
-    member_cart_id = _open_cart(session, CartOwner.member(user_id), now=now)
-    guest_cart_id = _lock_cart(session, guest, now=now)
-    if guest_cart_id is None:
-        return
-    kept = _lines_of(session, member_cart_id)
-    brought = _lines_of(session, guest_cart_id)
-    for variant_id, wanted in merge_lines(kept, brought).items():
-        _write_line(session, member_cart_id, variant_id, wanted, now=now)
-    typed = select(Cart.promo_code).where(Cart.id == guest_cart_id).scalar_subquery()
-    session.execute(
-        update(Cart)
-        .where(Cart.id == member_cart_id)
-        .values(promo_code=func.coalesce(typed, Cart.promo_code))
-    )
-    session.execute(delete(Cart).where(Cart.id == guest_cart_id))
+    if token is not None:
+        _pour(session, CartOwner.guest(token), user_id=user_id, now=now)
+
+
+def merge_cart(session: Session, *, from_user_id: UUID, user_id: UUID, now: datetime) -> None:
+    """Pour the cart of somebody who bought as a guest into the member's and delete it. Like
+    `merge_guest_cart` in everything else."""
+    _pour(session, CartOwner.member(from_user_id), user_id=user_id, now=now)
 
 
 def delete_stale_guest_carts(session: Session, *, now: datetime) -> int:
@@ -151,6 +140,26 @@ def delete_stale_guest_carts(session: Session, *, now: datetime) -> int:
         .returning(Cart.id)
     )
     return len(gone.all())
+
+
+def _pour(session: Session, brought_by: CartOwner, *, user_id: UUID, now: datetime) -> None:
+    if session.scalar(select(Cart.id).where(_owned_by(brought_by))) is None:
+        return
+    staying_id = _open_cart(session, CartOwner.member(user_id), now=now)
+    going_id = _lock_cart(session, brought_by, now=now)
+    if going_id is None:
+        return
+    kept = _lines_of(session, staying_id)
+    brought = _lines_of(session, going_id)
+    for variant_id, wanted in merge_lines(kept, brought).items():
+        _write_line(session, staying_id, variant_id, wanted, now=now)
+    typed = select(Cart.promo_code).where(Cart.id == going_id).scalar_subquery()
+    session.execute(
+        update(Cart)
+        .where(Cart.id == staying_id)
+        .values(promo_code=func.coalesce(typed, Cart.promo_code))
+    )
+    session.execute(delete(Cart).where(Cart.id == going_id))
 
 
 def _get_buyable(session: Session, variant_id: UUID) -> tuple[Product, Variant]:

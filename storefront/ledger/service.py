@@ -31,8 +31,10 @@ from storefront.ledger.models import (
 class Leg:
     """One side of a posting: a positive amount is a credit, a negative one a debit. Wallets and
     debts name their owner, shared accounts none. A credit of bonus may end at `expires_at`; one
-    of a wallet may go back into the lots that the posting `return_of` took it out of. A debit of a
-    wallet may name the one lot it takes, instead of what comes first in the order of spending."""
+    of a wallet may go back into the lots that the posting `return_of` took it out of, whoever owns
+    them: a guest who took the order to a member's account since is still the owner of the lots. A
+    debit of a wallet may name the one lot it takes, instead of what comes first in the order of
+    spending."""
 
     kind: AccountKind
     amount: Money
@@ -80,7 +82,7 @@ def post_entries(
     if posting_id is None:
         return None
     by_account = sorted(
-        ((_open_account(session, leg, currency), leg) for leg in legs if leg.amount),
+        ((_account_of(session, leg, currency), leg) for leg in legs if leg.amount),
         key=lambda pair: pair[0],
     )
     for account_id, leg in by_account:
@@ -125,6 +127,22 @@ def _insert_posting(
         .returning(LedgerPosting.id)
     )
     return inserted
+
+
+def _account_of(session: Session, leg: Leg, currency: str) -> UUID:
+    if leg.return_of is not None:
+        taken_from = session.scalar(
+            select(LedgerEntry.account_id)
+            .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
+            .where(
+                LedgerEntry.posting_id == leg.return_of,
+                LedgerEntry.amount_satang < 0,
+                LedgerAccount.kind == leg.kind,
+            )
+        )
+        if taken_from is not None:
+            return taken_from
+    return _open_account(session, leg, currency)
 
 
 def _open_account(session: Session, leg: Leg, currency: str) -> UUID:

@@ -69,7 +69,12 @@ def adjust_wallet(
     """
     _check(draft, now)
     # Not a full lock: whoever holds the wallet may still write rows that point at this person.
-    user = session.scalar(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+    # What a guest had is in the wallet of the member they became.
+    user = session.scalar(
+        select(User.id)
+        .where(User.id == user_id, User.merged_into.is_(None))
+        .with_for_update(key_share=True)
+    )
     if user is None:
         raise NotFound("user")
     known = session.scalar(
