@@ -64,9 +64,9 @@ def find_quote(
     now: datetime,
     for_order: UUID | None = None,
 ) -> Quote | None:
-    """What the cart costs; None when it is empty. Of a guest nothing is known yet, so the code is
-    looked at again at the checkout. `for_order` is the order being made of the cart: what that
-    holds is not counted against it."""
+    """What the cart costs; None when it is empty. Whoever has no account, or has not signed in
+    yet, is told so of a code that asks who they are. `for_order` is the order being made of the
+    cart: what that holds is not counted against it."""
     user_id = None if owner is None else owner.user_id
     customer = None if user_id is None else session.get_one(User, user_id)
     owned = find_owned_products(session, customer.id, now=now) if customer else frozenset()
@@ -97,8 +97,8 @@ def get_quote(
 def _history(
     session: Session, promo: Promo, customer: User | None, for_order: UUID | None
 ) -> Customer:
-    if customer is None:
-        return Customer()
+    if customer is None or customer.is_guest:
+        return Customer(has_account=False)
     email = promo_email(customer.email, is_verified=customer.email_verified)
     return Customer(
         uses=count_customer_uses(session, promo.id, user_id=customer.id, customer_email=email),

@@ -27,6 +27,7 @@ class Refusal(StrEnum):
     EXPIRED = "promo_expired"
     USED_UP = "promo_used_up"
     USED_BY_YOU = "promo_used_by_you"
+    SIGN_IN_FIRST = "promo_sign_in_first"
     NOT_FIRST = "promo_not_first_purchase"
     NOTHING_COVERED = "promo_nothing_covered"
     TOO_LITTLE = "promo_minimum_not_reached"
@@ -61,13 +62,21 @@ class Promo:
     used: int
     product_ids: frozenset[UUID] | None
 
+    @property
+    def asks_who(self) -> bool:
+        """Whether its terms count what one person did before: a new guest every time would be
+        nobody's second purchase."""
+        return self.per_customer_limit is not None or self.first_purchase_only
+
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """What the shop knows of somebody's uses of a code and purchases so far."""
+    """What the shop knows of somebody's uses of a code and purchases so far. Of one without an
+    account it knows nothing that would last until the next purchase."""
 
     uses: int = 0
     purchases: int = 0
+    has_account: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,8 @@ def check_terms(promo: Promo, customer: Customer, *, now: datetime) -> None:
         raise PromoRefused(Refusal.NOT_STARTED)
     if promo.ends_at is not None and now >= promo.ends_at:
         raise PromoRefused(Refusal.EXPIRED)
+    if promo.asks_who and not customer.has_account:
+        raise PromoRefused(Refusal.SIGN_IN_FIRST)
     if promo.per_customer_limit is not None and customer.uses >= promo.per_customer_limit:
         raise PromoRefused(Refusal.USED_BY_YOU)
     if promo.total_limit is not None and promo.used >= promo.total_limit:

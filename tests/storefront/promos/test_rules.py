@@ -116,6 +116,10 @@ def test_each_term_has_its_own_reason() -> None:
     assert refusal_of(promo(total_limit=3, used=3)) is Refusal.USED_UP
     assert refusal_of(promo(per_customer_limit=1), Customer(uses=1)) is Refusal.USED_BY_YOU
     assert refusal_of(promo(first_purchase_only=True), Customer(purchases=1)) is Refusal.NOT_FIRST
+    nobody = Customer(has_account=False)
+    assert refusal_of(promo(per_customer_limit=1), nobody) is Refusal.SIGN_IN_FIRST
+    assert refusal_of(promo(first_purchase_only=True), nobody) is Refusal.SIGN_IN_FIRST
+    check_terms(promo(total_limit=1), nobody, now=NOW)
 
 
 def test_a_code_counts_from_its_first_moment_until_before_its_last() -> None:
