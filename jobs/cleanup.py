@@ -10,6 +10,7 @@ from storefront.accounts.models import SignInSession
 from storefront.bootstrap import Shop
 from storefront.cart.service import delete_stale_guest_carts
 from storefront.catalog.csv_files.service import forget_stale_files
+from storefront.guests.service import forget_guests
 from storefront.outbox import purge_finished
 
 DONE_MESSAGES_KEPT = timedelta(days=7)
@@ -17,12 +18,14 @@ ENDED_SESSIONS_KEPT = timedelta(days=30)
 
 
 def purge(shop: Shop) -> None:
-    """Old outbox messages, guest carts and ended sign-ins; safe to run twice."""
+    """Old outbox messages, carts and guests that nobody came back to, and ended sign-ins; safe to
+    run twice."""
     now = shop.clock()
     with shop.database.transaction() as session:
         purge_finished(session, older_than=DONE_MESSAGES_KEPT)
         delete_stale_guest_carts(session, now=now)
         forget_stale_files(session, now=now)
+        forget_guests(session, now=now)
         session.execute(
             delete(SignInSession).where(SignInSession.expires_at < now - ENDED_SESSIONS_KEPT)
         )

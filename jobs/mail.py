@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from storefront.bootstrap import Shop
-from storefront.mails import compose_mail
+from storefront.guests.service import issue_link
+from storefront.mails import compose_mail, find_guest_readers
 from storefront.notifications.models import SentMail
 from storefront.notifications.service import record_sent_mail
 
@@ -26,7 +27,10 @@ def send_mail(shop: Shop, payload: Mapping[str, Any]) -> None:
     with shop.database.reading() as reader:
         if _was_sent(reader, dedupe_key):
             return
-        mail = compose_mail(reader, shop.settings, event=event, subject_id=subject_id)
+        guests = find_guest_readers(reader, event=event, subject_id=subject_id)
+    links = _issue_links(shop, guests)
+    with shop.database.reading() as reader:
+        mail = compose_mail(reader, shop.settings, event=event, subject_id=subject_id, links=links)
     if mail is None:
         return
     shop.mailer.send(mail)
@@ -38,6 +42,18 @@ def send_mail(shop: Shop, payload: Mapping[str, Any]) -> None:
             event=event,
             message_id=mail.message_id,
         )
+
+
+def _issue_links(shop: Shop, guests: Mapping[UUID, str]) -> Mapping[UUID, str]:
+    """A token for each guest. A mail that is tried again has new ones: those of an attempt that
+    failed lie in no mailbox, or in one whose owner may use them."""
+    if not guests:
+        return {}
+    with shop.database.transaction() as session:
+        return {
+            guest_id: issue_link(session, guest_id, email=email, now=shop.clock())
+            for guest_id, email in guests.items()
+        }
 
 
 def _was_sent(session: Session, dedupe_key: str) -> bool:

@@ -20,6 +20,7 @@ from jobs.alerts import tell_who_waits
 from jobs.bonus import expire_bonuses, warn_of_bonus_expiry
 from jobs.cleanup import purge
 from jobs.flash_sales import announce_flash_sales
+from jobs.guests import finish_adoptions
 from jobs.outbox import sweep_outbox
 from jobs.payments import sweep_payments
 from jobs.receipts import sweep as sweep_receipts
@@ -53,6 +54,7 @@ SCHEDULE = (
     Entry("announce_flash_sales", timedelta(seconds=30), announce_flash_sales),
     Entry("expire_bonuses", timedelta(seconds=60), expire_bonuses),
     Entry("warn_of_bonus_expiry", timedelta(minutes=30), warn_of_bonus_expiry),
+    Entry("finish_adoptions", timedelta(seconds=60), finish_adoptions),
     Entry("tend_index", timedelta(minutes=5), tend_index),
     Entry("start_due_run", timedelta(minutes=1), start_due_run),
     Entry("purge", timedelta(hours=1), purge),

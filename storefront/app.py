@@ -46,6 +46,7 @@ import storefront.cart.views
 import storefront.catalog.views
 import storefront.checkout.views
 import storefront.delivery.views
+import storefront.guests.views
 import storefront.licenses.views
 import storefront.notifications.views
 import storefront.orders.views
@@ -211,6 +212,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         storefront.overview,
         storefront.cart.views,
         storefront.checkout.views,
+        storefront.guests.views,
         storefront.orders.views,
         storefront.licenses.views,
         storefront.delivery.views,

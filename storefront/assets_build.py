@@ -74,7 +74,7 @@ ICONS = (
         "plus",
     ),
     *("qr-code", "receipt", "refresh-cw", "rotate-ccw", "search", "server", "settings"),
-    *("chevron-up", "image", "printer", "upload"),
+    *("chevron-up", "image", "mail", "printer", "upload"),
     *("shield-check", "shopping-cart", "sliders-horizontal", "sparkles", "star", "sun"),
     *("tag", "trash-2", "triangle-alert", "undo-2", "user", "wallet", "x", "zap"),
     *("scale", "webhook"),

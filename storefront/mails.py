@@ -2,6 +2,9 @@
 
 Free of Flask, because the worker writes mail: a Jinja environment of its own over the same
 templates folder and the same translations.
+
+A guest cannot sign in, so every address of the account in a mail to a guest goes through their
+personal link, which whoever sends the mail has issued before (see `find_guest_readers`).
 """
 
 from __future__ import annotations
@@ -9,7 +12,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, cast
+from urllib.parse import quote
 from uuid import UUID
 
 from babel.support import Translations
@@ -21,6 +26,7 @@ from storefront.accounts.models import User
 from storefront.catalog.alerts import EVENT as BACK_IN_STOCK
 from storefront.catalog.alerts import notice_key
 from storefront.config import Settings
+from storefront.guests.queries import find_recovery, list_open_guests, list_purchases
 from storefront.language import date_text, datetime_text, money_text, text_of
 from storefront.notifications.models import Notification
 from storefront.orders.models import Order, OrderLine
@@ -33,18 +39,44 @@ from storefront.reconciliation import alerts as reconciliation
 from storefront.refunds.models import Refund
 from storefront.wallet.models import TopUp
 
-Context = tuple[str | None, str, Mapping[str, Any]]
+# Who reads it, at which address, in which language, and what it is about. A mail about several
+# guests has no reader of its own, but names them under "guests".
+Context = tuple[UUID | None, str | None, str, Mapping[str, Any]]
+
+
+def find_guest_readers(session: Session, *, event: str, subject_id: UUID) -> Mapping[UUID, str]:
+    """The guests for whom a mail needs a personal link, with the address it goes to; nobody for a
+    mail to a member. Raises like `compose_mail`."""
+    reader_id, to, _locale, context = _READERS[event](session, subject_id)
+    if not to:
+        return {}
+    ids = [one.id for one in context.get("guests", ())] + ([reader_id] if reader_id else [])
+    return dict.fromkeys(list_open_guests(session, ids), to)
 
 
 def compose_mail(
-    session: Session, settings: Settings, *, event: str, subject_id: UUID
+    session: Session,
+    settings: Settings,
+    *,
+    event: str,
+    subject_id: UUID,
+    links: Mapping[UUID, str] = MappingProxyType({}),
 ) -> Mail | None:
-    """Write the mail for an event; None when its reader has no address. Raises KeyError for an
-    unknown event and NoResultFound for an unknown subject."""
-    to, locale, context = _READERS[event](session, subject_id)
+    """Write the mail for an event; None when its reader has no address. `links` are the tokens
+    that were issued for its guests. Raises KeyError for an unknown event and NoResultFound for an
+    unknown subject."""
+    reader_id, to, locale, context = _READERS[event](session, subject_id)
     if not to:
         return None
-    prefix = settings.public_url + ("/en" if locale == "en" else "")
+    language = "/en" if locale == "en" else ""
+    prefix = settings.public_url + language
+    token = links.get(reader_id) if reader_id else None
+
+    def address(page: str) -> str:
+        if token is None:
+            return prefix + page
+        return f"{prefix}/guest/{token}?next={quote(language + page)}"
+
     receipt_id = find_receipt_about(session, subject_id)
     values = {
         **context,
@@ -52,13 +84,16 @@ def compose_mail(
         "shop_name": settings.shop_name,
         "home_url": f"{prefix}/",
         "prefix": prefix,
-        "licences_url": f"{prefix}/account/licenses",
-        "downloads_url": f"{prefix}/account/downloads",
-        "wallet_url": f"{prefix}/account/wallet",
-        "orders_url": f"{prefix}/account/orders",
-        "order_url": f"{prefix}/account/orders/{subject_id}",
-        "refunded_url": f"{prefix}/account/orders/{context.get('order_id')}",
-        "receipt_url": receipt_id and f"{prefix}/account/receipts/{receipt_id}",
+        "licences_url": address("/account/licenses"),
+        "downloads_url": address("/account/downloads"),
+        "wallet_url": address("/account/wallet"),
+        "orders_url": address("/account/orders"),
+        "order_url": address(f"/account/orders/{subject_id}"),
+        "refunded_url": address(f"/account/orders/{context.get('order_id')}"),
+        "receipt_url": receipt_id and address(f"/account/receipts/{receipt_id}"),
+        "is_guest": bool(links),
+        "recover_url": f"{prefix}/guest/recover",
+        "link_of": {guest_id: f"{prefix}/guest/{own}" for guest_id, own in links.items()},
     }
     environment = _environment(locale)
     subject, text, html = (
@@ -79,21 +114,22 @@ def _about_order(session: Session, order_id: UUID) -> Context:
     order = session.scalars(
         select(Order).where(Order.id == order_id).options(selectinload(Order.lines))
     ).one()
-    return order.email, order.locale, {"order": order, "total": order.total}
+    return order.user_id, order.email, order.locale, {"order": order, "total": order.total}
 
 
 def _about_topup(session: Session, topup_id: UUID) -> Context:
     topup, user = session.execute(
         select(TopUp, User).join(User, User.id == TopUp.user_id).where(TopUp.id == topup_id)
     ).one()
-    return user.email, user.locale, {"amount": topup.amount, "topup": topup}
+    return user.id, user.email, user.locale, {"amount": topup.amount, "topup": topup}
 
 
 def _about_credit(session: Session, payment_id: UUID) -> Context:
     payment, user = session.execute(
         select(Payment, User).join(User, User.id == Payment.user_id).where(Payment.id == payment_id)
     ).one()
-    return user.email, payment.locale, {"amount": payment.amount, "reference": payment.label}
+    about = {"amount": payment.amount, "reference": payment.label}
+    return user.id, user.email, payment.locale, about
 
 
 def _about_refund(session: Session, refund_id: UUID) -> Context:
@@ -111,6 +147,7 @@ def _about_refund(session: Session, refund_id: UUID) -> Context:
         for line in session.scalars(select(OrderLine).where(OrderLine.order_id == refund.order_id))
     }
     return (
+        user.id,
         (order.email if order else None) or user.email,
         locale,
         {
@@ -132,7 +169,15 @@ def _about_alert(session: Session, alert_id: UUID) -> Context:
         .join(User, User.id == Notification.user_id)
         .where(Notification.dedupe_key == notice_key(alert_id))
     ).one()
-    return user.email, user.locale, {"wanted": notice.context, "path": notice.path}
+    return user.id, user.email, user.locale, {"wanted": notice.context, "path": notice.path}
+
+
+def _about_links(session: Session, recovery_id: UUID) -> Context:
+    asked = find_recovery(session, recovery_id)
+    guests = list_purchases(session, asked.email) if asked else ()
+    if asked is None or not guests:
+        return None, None, "th", {}
+    return None, asked.email, asked.locale, {"guests": guests}
 
 
 def _about_reconciliation(event: str) -> Callable[[Session, UUID], Context]:
@@ -143,7 +188,7 @@ def _about_reconciliation(event: str) -> Callable[[Session, UUID], Context]:
             .join(User, User.id == Notification.user_id)
             .where(Notification.dedupe_key == key)
         ).one()
-        return user.email, user.locale, {"alert": notice.context, "path": notice.path}
+        return user.id, user.email, user.locale, {"alert": notice.context, "path": notice.path}
 
     return read
 
@@ -158,6 +203,7 @@ _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     BACK_IN_STOCK: _about_alert,
     reconciliation.DIFFERENCES: _about_reconciliation(reconciliation.DIFFERENCES),
     reconciliation.FAILED: _about_reconciliation(reconciliation.FAILED),
+    "guest_links": _about_links,
 }
 
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 from storefront.config import Settings
 
 SIGN_IN_PREFIX = "/sign-in"
-PRIVATE_PREFIXES = ("/account", "/admin", "/checkout", "/cart", SIGN_IN_PREFIX)
+PRIVATE_PREFIXES = ("/account", "/admin", "/checkout", "/cart", "/guest", SIGN_IN_PREFIX)
 MACHINE_PREFIX = "/api/"
 READING = ("GET", "HEAD", "OPTIONS")
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hmac
 import time
+from uuid import UUID
 
 from flask import Blueprint, Response, flash, request, session, url_for
 from flask_babel import force_locale
 from flask_babel import gettext as _
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user, logout_user
 
 from storefront.accounts import queries, service
+from storefront.accounts.cookie import sign_browser_in
 from storefront.accounts.rules import safe_next_path
 from storefront.cart.guests import guest_token, merge_guest_cart
 from storefront.errors import Invalid, NotFound
+from storefront.guests.adoption import adopt_guest
 from storefront.hx import render, see_other
 from storefront.i18n import ENGLISH_PREFIX
 from storefront.kit.ids import parse_id
@@ -29,9 +32,10 @@ _CHALLENGE = "sign_in"
 @bp.get("/sign-in")
 @public
 def sign_in() -> Response:
-    """The page with the Discord button; whoever is signed in already goes on."""
+    """The page with the Discord button; whoever is signed in already goes on. A guest is here to
+    become a member."""
     target = safe_next_path(request.args.get("next"), fallback=url_for("catalog.home"))
-    if current_user.is_authenticated:
+    if current_user.is_authenticated and not visitor().is_guest:
         return see_other(target)
     return render("storefront/accounts/sign_in.html", next_path=target)
 
@@ -55,7 +59,8 @@ def begin_discord() -> Response:
 @public
 @limiter.limit("120 per minute")
 def discord_callback() -> Response:
-    """Back from Discord. The challenge is used up whatever comes of it."""
+    """Back from Discord. The challenge is used up whatever comes of it. What this browser bought
+    as a guest is the member's from now on."""
     challenge = session.pop(_CHALLENGE, None)
     _check_state(challenge)
     if request.args.get("error"):
@@ -65,7 +70,7 @@ def discord_callback() -> Response:
         verifier=challenge["verifier"],
         redirect_uri=_redirect_uri(),
     )
-    now = shop().clock()
+    now, guest_id = shop().clock(), _guest_here()
     with shop().database.transaction() as tx:
         user = service.register_identity(
             tx, identity, admin_discord_ids=shop().settings.admin_discord_ids
@@ -77,10 +82,14 @@ def discord_callback() -> Response:
             address=request.remote_addr or "",
             now=now,
         )
+        if guest_id is not None:
+            adopt_guest(tx, guest_id, member_id=user.id, now=now)
         merge_guest_cart(tx, user_id=user.id, token=guest_token(session), now=now)
-    _rotate_cookie(token)
+    sign_browser_in(token)
     with force_locale("en" if challenge["next"].startswith(ENGLISH_PREFIX) else "th"):
         flash(_("Welcome, %(name)s!", name=user.display_name), "success")
+        if guest_id is not None:
+            flash(_("What you bought as a guest is in your account now."), "success")
     return see_other(challenge["next"])
 
 
@@ -122,6 +131,12 @@ def revoke_session(session_id: str) -> Response:
     return see_other(url_for("accounts.sessions"))
 
 
+def _guest_here() -> UUID | None:
+    """The guest who is signed in with this browser, if it is one."""
+    is_guest = current_user.is_authenticated and visitor().is_guest
+    return visitor().id if is_guest else None
+
+
 def _check_state(challenge: dict[str, str | int] | None) -> None:
     state = request.args.get("state", "")
     if (
@@ -135,24 +150,3 @@ def _check_state(challenge: dict[str, str | int] | None) -> None:
 def _redirect_uri() -> str:
     # One fixed address, the same in both languages, never taken from the Host header.
     return shop().settings.public_url + CALLBACK_PATH
-
-
-def _rotate_cookie(token: str) -> None:
-    session.clear()
-    session.permanent = True
-    login_user(_Holder(token))
-
-
-class _Holder:
-    """What Flask-Login needs to write the token into the cookie; the person is loaded from the
-    table at the next request."""
-
-    is_active = True
-    is_authenticated = True
-    is_anonymous = False
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def get_id(self) -> str:
-        return self._token

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from storefront.accounts.models import User
+from storefront.accounts.service import hold_person
 from storefront.bootstrap import Shop
 from storefront.checkout import service
 from storefront.checkout.rules import payment_lifetime
@@ -78,6 +79,7 @@ def resume_payment(shop: Shop, order_id: UUID, *, user_id: UUID) -> str:
     attempt failed. Raises NotFound, Conflict `order_not_open`, GatewayUnavailable or
     GatewayRefused."""
     with shop.database.transaction() as session:
+        hold_person(session, user_id)
         order = lock_order(session, order_id, user_id=user_id)
         if order.state != OrderState.PENDING or not PaymentMethod(order.payment_method).is_gateway:
             raise Conflict("order_not_open")
@@ -98,11 +100,13 @@ def start_topup(
     package_id: UUID | None = None,
 ) -> str:
     """Ask for a top-up and return the address of its payment page. Idempotent by key. Raises what
-    `wallet.service.request_topup` raises, Conflict `payment_not_open` for one that is finished,
-    GatewayUnavailable or GatewayRefused."""
+    `wallet.service.request_topup` raises, Conflict `guests_cannot_top_up`, or `payment_not_open`
+    for one that is finished, GatewayUnavailable or GatewayRefused."""
     with shop.database.transaction() as session:
         # One user's attempts queue up here, so a double click finds its twin's top-up.
         user = session.scalars(select(User).where(User.id == user_id).with_for_update()).one()
+        if user.is_guest:
+            raise Conflict("guests_cannot_top_up")
         if pay_by is PayBy.PROMPTPAY and user.email is None:
             raise Invalid("email_needed")
         topup = request_topup(

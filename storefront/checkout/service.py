@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from storefront.accounts.models import User
+from storefront.accounts.service import hold_person
 from storefront.cart.models import Cart, CartLine
 from storefront.cart.rules import Notice
 from storefront.catalog.service import StockWish, hold_stock, release_stock, take_stock
@@ -63,19 +64,20 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
     """Turn the cart into an order; pay it at once when it is free or paid from the wallet. What
     the wallet pays beside the gateway is held until the gateway has answered.
 
-    Idempotent by (user, idempotency key): the earlier order comes back. Locks the cart, so a
-    double click waits for its twin, then the variants, at last the wallet. Raises Invalid
-    `key_reused`, `method_not_offered`, `amount_too_small` or `email_needed`, Conflict
-    `cart_empty`, `not_for_sale`, `all_owned`, `sold_out`, `total_changed`, `balance_too_low`,
-    `wallet_frozen` or why the promo code is refused; nothing is kept then.
+    Idempotent by (user, idempotency key): the earlier order comes back. Locks the person, shared,
+    and the cart, so a double click waits for its twin, then the variants, at last the wallet.
+    Raises DomainError `sign_in_first` for a guest who became a member, Invalid `key_reused`,
+    `method_not_offered`, `amount_too_small` or `email_needed`, Conflict `cart_empty`,
+    `not_for_sale`, `all_owned`, `sold_out`, `total_changed`, `balance_too_low`, `wallet_frozen`
+    or why the promo code is refused; nothing is kept then.
     """
+    user = hold_person(session, wish.user_id)
     cart_id = session.scalar(select(Cart.id).where(Cart.user_id == wish.user_id).with_for_update())
     known = find_order_by_key(session, user_id=wish.user_id, idempotency_key=wish.idempotency_key)
     if known is not None:
         if known.request_hash != _hash(wish):
             raise Invalid("key_reused")
         return known
-    user = session.get_one(User, wish.user_id)
     quote = get_quote(session, user.id, now=now)
     lines = _order_lines(quote)
     _check_total(quote.total, wish)

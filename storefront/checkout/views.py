@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 import structlog
-from flask import Blueprint, Response, flash, make_response, request, url_for
+from flask import Blueprint, Response, flash, make_response, request, session, url_for
 from flask_babel import gettext as _
+from flask_login import current_user
 
-from storefront.cart.rules import CartOwner
+from storefront.accounts.cookie import sign_browser_in
+from storefront.accounts.queries import hash_token
+from storefront.cart.guests import current_cart_owner, guest_token
 from storefront.checkout import flow
 from storefront.checkout.forms import CheckoutForm, new_form_key
 from storefront.checkout.quotes import Quote, find_quote
 from storefront.checkout.rules import LEAST_GATEWAY_AMOUNT, wallet_share
 from storefront.delivery.queries import list_downloads
-from storefront.errors import DomainError, Kind, NotFound
+from storefront.errors import DomainError, Invalid, Kind, NotFound
+from storefront.guests.flow import GuestWish, place_as_guest
+from storefront.guests.forms import GuestCheckoutForm
 from storefront.hx import is_fragment, render, see_other
 from storefront.i18n import current_locale
 from storefront.kit.ids import parse_id
@@ -27,8 +33,8 @@ from storefront.orders.service import find_order_by_key
 from storefront.payments.models import Payment, PaymentPurpose
 from storefront.payments.service import find_live_payment
 from storefront.payments.views import code_picture
-from storefront.wallet.queries import find_pots
-from storefront.web import limiter, member, read, shop, visitor
+from storefront.wallet.queries import Pots, find_pots
+from storefront.web import limiter, member, public, read, shop, visitor
 
 bp = Blueprint("checkout", __name__)
 log = structlog.get_logger()
@@ -38,9 +44,10 @@ _DELIVERED = (OrderState.COMPLETED, OrderState.PARTIALLY_REFUNDED)
 
 
 @bp.get("/checkout")
-@member
+@public
 def show() -> Response:
-    """Order summary, method, and a button that names the amount."""
+    """Order summary, method, and a button that names the amount. Who is not signed in may buy
+    with an e-mail address alone."""
     quote = _find_quote()
     if quote is None:
         return see_other(url_for("cart.show"))
@@ -51,10 +58,12 @@ def show() -> Response:
 
 
 @bp.post("/checkout")
-@member
+@public
 @limiter.limit("20 per minute")
 def place() -> Response:
     """Place the order. The key in the form makes a double click and a reload find the same one."""
+    if not current_user.is_authenticated:
+        return _place_as_guest()
     form = CheckoutForm()
     if not form.validate():
         return _refused(form, form.first_error(), status=422)
@@ -126,6 +135,50 @@ def promptpay_code(order_id: str, kind: str) -> Response:
     return code_picture(payment.qr_payload, kind)
 
 
+def _typed_address() -> str:
+    """Whose mailbox a form means, for counting; nobody's address lies in the cache."""
+    return f"guest:{hash_token(request.form.get('email', '').strip().lower())}"
+
+
+# A free order costs a stranger nothing, and sends a mail to whatever address was typed.
+@limiter.limit("20 per hour", key_func=_typed_address)
+def _place_as_guest() -> Response:
+    """The same for a browser that is not signed in: it is, as a guest, once the order is placed,
+    before the gateway is asked for anything."""
+    form, cart_token = GuestCheckoutForm(), guest_token(session)
+    if cart_token is None:
+        return see_other(url_for("cart.show"))
+    if not form.validate():
+        return _refused(form, form.first_error(), status=422)
+    try:
+        placed = place_as_guest(shop(), _guest_wish(form, cart_token))
+    except DomainError as error:
+        return _refused(form, message_for(error), status=error.http_status)
+    sign_browser_in(placed.sign_in_token)
+    if placed.is_other:
+        flash(message_for(Invalid("key_reused")), "warning")
+    if placed.is_other or not placed.is_to_be_paid:
+        return see_other(_order_page(placed.order_id))
+    try:
+        return see_other(flow.resume_payment(shop(), placed.order_id, user_id=placed.guest_id))
+    except DomainError as error:
+        flash(message_for(error), "warning")
+        return see_other(_order_page(placed.order_id))
+
+
+def _guest_wish(form: GuestCheckoutForm, cart_token: str) -> GuestWish:
+    return GuestWish(
+        cart_token=cart_token,
+        email=form.address(),
+        method=form.chosen_method(),
+        expected_total=form.seen_total(),
+        idempotency_key=form.idempotency_key.data or "",
+        locale=current_locale(),
+        user_agent=request.user_agent.string,
+        address=request.remote_addr or "",
+    )
+
+
 def _shown_code(order: Order) -> Payment | None:
     """The payment whose code the buyer is to scan, while there is one."""
     if order.state != OrderState.PENDING or order.payment_method != PaymentMethod.PROMPTPAY:
@@ -138,7 +191,7 @@ def _checkout_page(
     form: CheckoutForm, quote: Quote, *, status: int = 200, problem: str | None = None
 ) -> Response:
     now = shop().clock()
-    pots, total = find_pots(read(), visitor().id, now=now), quote.total
+    pots, total = _pots(now), quote.total
     balance, is_frozen = pots.total, bool(pots.debt)
     covers = balance >= total and not is_frozen
     gap = max(total - balance, Money(0))
@@ -155,6 +208,7 @@ def _checkout_page(
         total=total,
         balance=balance,
         covers=covers,
+        offers_wallet=_offers_wallet(balance),
         gap=gap,
         is_frozen=is_frozen,
         share=Money(0) if is_frozen else wallet_share(total, balance=balance),
@@ -162,6 +216,19 @@ def _checkout_page(
         least_gateway_amount=LEAST_GATEWAY_AMOUNT,
         problem=problem,
     )
+
+
+def _pots(now: datetime) -> Pots:
+    """What the wallet holds; before the sign-in there is none."""
+    if not current_user.is_authenticated:
+        return Pots(Money(0), Money(0))
+    return find_pots(read(), visitor().id, now=now)
+
+
+def _offers_wallet(balance: Money) -> bool:
+    """Guests have no wallet to speak of, unless a payment that came late is in it."""
+    is_member = current_user.is_authenticated and not visitor().is_guest
+    return is_member or bool(balance)
 
 
 def _refused(form: CheckoutForm, problem: str, *, status: int) -> Response:
@@ -209,7 +276,7 @@ def _back_to_order(order: Order, error: DomainError) -> Response:
 
 
 def _find_quote() -> Quote | None:
-    return find_quote(read(), CartOwner.member(visitor().id), now=shop().clock())
+    return find_quote(read(), current_cart_owner(), now=shop().clock())
 
 
 def _get_own(order_id: str) -> Order:
