@@ -75,7 +75,7 @@ def _rows(wanted: AuditFilter) -> Iterator[list[str]]:
             yield [
                 in_shop_zone(row.at).isoformat(timespec="seconds"),
                 row.actor_name or "",
-                row.actor_username or "",
+                (row.actor_handle or "").removeprefix("@"),
                 row.action,
                 row.subject_type,
                 row.subject_id,

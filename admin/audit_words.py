@@ -35,6 +35,8 @@ _SHELVES: Final = frozenset({"category", "category_id", "parent", "parent_id"})
 _ACTIONS: Final = {
     "sign_in": _("Signed in"),
     "sign_out": _("Signed out"),
+    "adopt_guest": _("Took over the purchases of a guest"),
+    "revoke_guest_links": _("Ended the links of a guest"),
     "revoke_license": _("Revoked a licence"),
     "schedule_flash_sale": _("Planned a flash sale"),
     "change_flash_sale": _("Changed a flash sale"),

@@ -154,7 +154,7 @@ def _lines(asked: Asked) -> Iterator[list[str]]:
                     row.reference,
                     str(row.subject_id or ""),
                     entry.account,
-                    entry.owner_name or "",
+                    (entry.owner_name or "").removeprefix("@"),
                     # Two columns without signs: a cell that begins with a minus is a formula.
                     _exact(-entry.amount) if entry.amount < Money(0) else "",
                     _exact(entry.amount) if entry.amount > Money(0) else "",

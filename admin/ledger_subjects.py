@@ -40,7 +40,7 @@ class SubjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A thing with a name: an order by its number, a person by their username; top-ups and
+    """A thing with a name: an order by its number, a person by their handle; top-ups and
     payments are told by their amounts."""
 
     kind: SubjectKind
@@ -153,7 +153,7 @@ def _names(ids: Collection[UUID]) -> tuple[Select[*tuple[Any, ...]], ...]:
         query(SubjectKind.ORDER, Order, number, Order.total_satang),
         query(SubjectKind.TOPUP, TopUp, no_name, TopUp.amount_satang),
         query(SubjectKind.PAYMENT, Payment, no_name, Payment.amount_satang),
-        query(SubjectKind.PERSON, User, User.username, no_amount),
+        query(SubjectKind.PERSON, User, User.handle, no_amount),
     )
 
 

@@ -55,7 +55,7 @@ class StaffPayment:
     refunded: Money
     reference: str | None
     buyer_name: str
-    buyer_username: str
+    buyer_handle: str
     email: str | None
     gateway_id: str | None
     is_credit: bool
@@ -91,7 +91,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Payment,
             Order.number,
             User.display_name,
-            User.username,
+            User.handle.label("handle"),
             User.email.label("user_email"),
             became_credit.label("is_credit"),
         )
@@ -148,7 +148,7 @@ def _staff_payment(row: Any) -> StaffPayment:
         refunded=Money(payment.refunded_satang, payment.currency),
         reference=None if row.number is None else f"QR-{row.number}",
         buyer_name=row.display_name,
-        buyer_username=row.username,
+        buyer_handle=row.handle,
         email=payment.email or row.user_email,
         gateway_id=payment.gateway_payment_id or payment.gateway_session_id,
         is_credit=row.is_credit,

@@ -41,7 +41,7 @@ class AuditRow:
     at: datetime
     actor_id: UUID | None
     actor_name: str | None
-    actor_username: str | None
+    actor_handle: str | None
     action: str
     subject_type: str
     subject_id: str
@@ -154,7 +154,7 @@ def _entries(wanted: AuditFilter) -> Select[*tuple[Any, ...]]:
             AuditEntry.created_at,
             AuditEntry.actor_id,
             User.display_name,
-            User.username,
+            User.handle,
             AuditEntry.action,
             AuditEntry.subject_type,
             AuditEntry.subject_id,

@@ -226,7 +226,7 @@ def _legs(session: Session, posting_ids: Sequence[UUID]) -> Mapping[UUID, list[E
             LedgerEntry.currency,
             LedgerAccount.kind,
             LedgerAccount.user_id,
-            User.username,
+            User.handle.label("handle"),
         )
         .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
         .outerjoin(User, User.id == LedgerAccount.user_id)
@@ -239,7 +239,7 @@ def _legs(session: Session, posting_ids: Sequence[UUID]) -> Mapping[UUID, list[E
             EntryRow(
                 account=AccountKind(row.kind),
                 owner=row.user_id,
-                owner_name=row.username,
+                owner_name=row.handle,
                 amount=Money(row.amount_satang, row.currency),
             )
         )

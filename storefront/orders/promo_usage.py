@@ -71,7 +71,7 @@ class UseRow:
     order_state: OrderState
     order_total: Money
     buyer_name: str
-    buyer_username: str
+    buyer_handle: str
 
     @property
     def order_reference(self) -> str:
@@ -108,7 +108,7 @@ def list_promo_uses(
             *(PromoUse.id, PromoCode.code, PromoUse.state, PromoUse.discount_satang),
             *(PromoUse.created_at, PromoUse.settled_at, PromoUse.order_id),
             *(Order.number, Order.state.label("order_state"), Order.total_satang),
-            *(User.display_name, User.username),
+            *(User.display_name, User.handle.label("handle")),
         )
         .join(PromoCode, PromoCode.id == PromoUse.promo_id)
         .join(Order, Order.id == PromoUse.order_id)
@@ -168,5 +168,5 @@ def _use(row: Any) -> UseRow:
         order_state=OrderState(row.order_state),
         order_total=Money(row.total_satang),
         buyer_name=row.display_name,
-        buyer_username=row.username,
+        buyer_handle=row.handle,
     )

@@ -75,7 +75,7 @@ class StaffOrderRow:
     created_at: datetime
     units: int
     buyer_name: str
-    buyer_username: str
+    buyer_handle: str
     email: str | None
 
 
@@ -171,7 +171,7 @@ def list_all_orders(
         .scalar_subquery()
     )
     query = (
-        select(Order, User.display_name, User.username, units.label("units"))
+        select(Order, User.display_name, User.handle, units.label("units"))
         .join(User, User.id == Order.user_id)
         .order_by(Order.id.desc())
         .limit(limit + 1)
@@ -238,7 +238,7 @@ def _row(order: Order) -> OrderRow:
     )
 
 
-def _staff_row(order: Order, name: str, username: str, units: int | None) -> StaffOrderRow:
+def _staff_row(order: Order, name: str, handle: str, units: int | None) -> StaffOrderRow:
     return StaffOrderRow(
         id=order.id,
         reference=order.reference,
@@ -248,7 +248,7 @@ def _staff_row(order: Order, name: str, username: str, units: int | None) -> Sta
         created_at=order.created_at,
         units=int(units or 0),
         buyer_name=name,
-        buyer_username=username,
+        buyer_handle=handle,
         email=order.email,
     )
 

@@ -39,7 +39,7 @@ class RefundRow:
     order_id: UUID | None
     order_number: int | None
     buyer_name: str
-    buyer_username: str
+    buyer_handle: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def list_refunds(
     """Refunds, the newest first, in one query. `search` is an order number, an id of the refund,
     here or at the gateway, or the beginning of an e-mail address or a username."""
     query = (
-        select(Refund, Order.number, User.display_name, User.username)
+        select(Refund, Order.number, User.display_name, User.handle)
         .join(User, User.id == Refund.user_id)
         .outerjoin(Order, Order.id == Refund.order_id)
         .order_by(Refund.id.desc())
@@ -118,7 +118,7 @@ def preview_wallet_refund(session: Session, payment: Payment, amount: Money) -> 
     return preview_clawback(session, payment.subject_id, refunded=amount)
 
 
-def _row(refund: Refund, number: int | None, name: str, username: str) -> RefundRow:
+def _row(refund: Refund, number: int | None, name: str, handle: str) -> RefundRow:
     return RefundRow(
         id=refund.id,
         state=RefundState(refund.state),
@@ -129,7 +129,7 @@ def _row(refund: Refund, number: int | None, name: str, username: str) -> Refund
         order_id=refund.order_id,
         order_number=number,
         buyer_name=name,
-        buyer_username=username,
+        buyer_handle=handle,
     )
 
 

@@ -25,8 +25,8 @@ class WalletOwner:
 
     id: UUID
     display_name: str
-    username: str
-    discord_id: str
+    handle: str
+    discord_id: str | None
     email: str | None
     paid: Money
     bonus: Money
@@ -52,6 +52,8 @@ def search_wallets(
             & LedgerAccount.kind.in_(WALLETS)
             & (LedgerAccount.currency == THB),
         )
+        # A guest who became a member has nothing of their own any more.
+        .where(User.merged_into.is_(None))
         .group_by(User.id)
         .order_by((paid + bonus).desc(), User.id)
         .limit(limit)
@@ -72,7 +74,7 @@ def search_wallets(
         WalletOwner(
             id=user.id,
             display_name=user.display_name,
-            username=user.username,
+            handle=user.handle,
             discord_id=user.discord_id,
             email=user.email,
             paid=Money(int(row_paid)),
