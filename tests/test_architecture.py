@@ -20,7 +20,7 @@ from storefront.queue import RUN_MESSAGE
 PRODUCT = ("storefront", "admin", "api", "jobs")
 LARGEST_FILE, LARGEST_FUNCTION = 400, 50
 EVENTS = (
-    *("order_completed", "topup_completed", "payment_credited"),
+    *("guest_links", "order_completed", "topup_completed", "payment_credited"),
     *("reconciliation_differences", "reconciliation_failed"),
 )
 

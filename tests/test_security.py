@@ -154,17 +154,20 @@ def victim(shop: Shop, make: Factory) -> User:
     return user
 
 
+def ids_of(shop: Shop, person: User) -> list[str]:
+    with shop.database.reading() as session:
+        return [
+            str(found)
+            for model in (Order, License, TopUp, SignInSession, Receipt)
+            for found in session.scalars(select(model.id).where(model.user_id == person.id))
+        ]
+
+
 def test_nothing_of_one_customer_exists_for_another(
     shop: Shop, app: Flask, client: FlaskClient, make: Factory, sign_in: SignIn, victim: User
 ) -> None:
     sign_in(client, make.user())
-    with shop.database.reading() as session:
-        foreign = [
-            str(found)
-            for model in (Order, License, TopUp, SignInSession, Receipt)
-            for found in session.scalars(select(model.id).where(model.user_id == victim.id))
-        ]
-        before = everything(shop)
+    foreign, before = ids_of(shop, victim), everything(shop)
     assert len(foreign) == 6
     release = str(uuid4())
 
@@ -207,6 +210,7 @@ def test_nothing_in_a_page_is_inline_and_nothing_comes_from_elsewhere(
         order = session.scalars(select(Order.id)).first()
         receipt = session.scalars(select(Receipt.id)).first()
     pages = [
+        *("/guest/recover", f"/guest/{'A' * 43}"),
         *("/", "/products", f"/products/{product.slug}", "/cart", "/checkout", "/account"),
         *("/account/orders", f"/account/orders/{order}", f"/checkout/orders/{order}"),
         *("/account/licenses", "/account/downloads", "/account/wallet", "/account/notifications"),
@@ -222,7 +226,7 @@ def test_nothing_in_a_page_is_inline_and_nothing_comes_from_elsewhere(
         assert "default-src 'none'" in policy
         check_html(answer.text)
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        if page.startswith(("/account", "/cart", "/checkout")):
+        if page.startswith(("/account", "/cart", "/checkout", "/guest")):
             assert answer.headers["Cache-Control"] == "no-store"
             assert answer.headers["X-Robots-Tag"] == "noindex"
 

@@ -22,6 +22,7 @@ PUBLIC = [
     "/products/qr-starter-city",
     "/cart",
     "/sign-in",
+    "/guest/recover",
     "/no-such-page",
 ]
 MEMBER = [

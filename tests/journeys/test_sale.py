@@ -118,6 +118,7 @@ def test_a_guest_keeps_the_cart_through_the_sign_in(visit: Begin) -> None:
     visitor = visit(locale="en", javascript=False)
     visitor.add_to_cart("qr-inventory")
     visitor.go("/checkout")
+    visitor.press("#sign-in-instead")
     expect(visitor.page).to_have_url(re.compile(r"/en/sign-in\?next="))
     visitor.press("form[action$='/sign-in/discord'] button[type=submit]")
     visitor.page.locator("#user-somchai").click()

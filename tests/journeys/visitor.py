@@ -12,7 +12,7 @@ from playwright.sync_api import ConsoleMessage, Page, expect
 from storefront.sandbox.demo_stack import DemoStack
 
 # Statuses of pages that tests ask for on purpose; the browser reports each as an error.
-EXPECTED_STATUS = re.compile(r"status of (401|403|404|409|422|503)|ERR_INTERNET_DISCONNECTED")
+EXPECTED_STATUS = re.compile(r"status of (401|403|404|409|410|422|503)|ERR_INTERNET_DISCONNECTED")
 
 
 class Visit:

@@ -289,6 +289,40 @@ INVARIANTS = {
         JOIN ledger_postings l ON l.reference = p.gateway_payment_id
         WHERE d.state IN ('open', 'won', 'lost') AND d.taken_satang + d.debt_satang
             <> CASE l.kind WHEN 'purchase' THEN 0 ELSE d.amount_satang END""",
+    "a guest who was adopted owns nothing any more": """
+        SELECT u.id FROM users u WHERE u.merged_into IS NOT NULL AND (
+            EXISTS (SELECT 1 FROM orders x WHERE x.user_id = u.id)
+            OR EXISTS (SELECT 1 FROM payments x WHERE x.user_id = u.id)
+            OR EXISTS (SELECT 1 FROM licenses x WHERE x.user_id = u.id)
+            OR EXISTS (SELECT 1 FROM promo_uses x WHERE x.user_id = u.id)
+            OR EXISTS (SELECT 1 FROM refunds x WHERE x.user_id = u.id)
+            OR EXISTS (SELECT 1 FROM topups x WHERE x.user_id = u.id)
+            OR EXISTS (SELECT 1 FROM carts x WHERE x.user_id = u.id)
+            OR EXISTS (SELECT 1 FROM ledger_accounts x
+                WHERE x.user_id = u.id AND x.balance_satang <> 0)
+            OR EXISTS (SELECT 1 FROM sign_in_sessions x
+                WHERE x.user_id = u.id AND x.revoked_at IS NULL)
+            OR EXISTS (SELECT 1 FROM guest_links x
+                WHERE x.user_id = u.id AND x.revoked_at IS NULL))""",
+    "an order, its licences, payments and use of a code have one owner": """
+        SELECT o.id FROM orders o WHERE
+            EXISTS (SELECT 1 FROM licenses l JOIN order_items i ON i.id = l.order_line_id
+                WHERE i.order_id = o.id AND l.user_id <> o.user_id)
+            OR EXISTS (SELECT 1 FROM payments p
+                WHERE p.purpose = 'order' AND p.subject_id = o.id AND p.user_id <> o.user_id)
+            OR EXISTS (SELECT 1 FROM promo_uses p
+                WHERE p.order_id = o.id AND p.user_id <> o.user_id)""",
+    "an adopted wallet moves from one pot to the same pot of another": """
+        SELECT p.id FROM ledger_postings p JOIN ledger_entries e ON e.posting_id = p.id
+        JOIN ledger_accounts a ON a.id = e.account_id WHERE p.kind = 'account_merge'
+        GROUP BY p.id HAVING count(*) <> 2 OR count(DISTINCT a.kind) <> 1
+            OR count(DISTINCT a.user_id) <> 2""",
+    "a lot that was moved keeps its end": """
+        SELECT went.id FROM ledger_postings p
+        JOIN wallet_lot_uses u ON u.posting_id = p.id JOIN wallet_lots went ON went.id = u.lot_id
+        JOIN wallet_lots came ON came.posting_id = p.id
+        WHERE p.kind = 'account_merge'
+            AND (came.expires_at IS DISTINCT FROM went.expires_at OR came.pot <> went.pot)""",
     "every state has an event that led to it": """
         SELECT o.id FROM orders o WHERE o.state IS DISTINCT FROM (
             SELECT e.to_state FROM order_events e WHERE e.order_id = o.id

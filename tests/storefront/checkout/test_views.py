@@ -39,9 +39,10 @@ def buyer(app: Flask, user: User, sign_in: SignIn) -> FlaskClient:
     return buyer
 
 
-def test_guests_are_sent_to_sign_in_and_come_back(app: Flask) -> None:
-    answer = app.test_client().get("/checkout")
-    assert (answer.status_code, answer.location) == (303, "/sign-in?next=/checkout")
+def test_what_belongs_to_an_order_asks_for_a_sign_in_and_comes_back(app: Flask) -> None:
+    page = f"/checkout/orders/{UNKNOWN_ID}"
+    answer = app.test_client().get(page)
+    assert (answer.status_code, answer.location) == (303, f"/sign-in?next={page}")
 
 
 def test_an_empty_cart_leads_back_to_the_cart(buyer: FlaskClient) -> None:
