@@ -30,6 +30,7 @@ from storefront.notifications.models import Notification
 from storefront.orders.models import Order
 from storefront.payments.models import Payment
 from storefront.promos.models import PromoUse
+from storefront.receipts.models import Receipt
 from storefront.refunds.models import Refund
 from storefront.wallet.merging import merge_wallets
 from storefront.wallet.models import TopUp
@@ -43,6 +44,7 @@ MOVED: Final[Sequence[InstrumentedAttribute[UUID]]] = (
     License.user_id,
     Download.user_id,
     Refund.user_id,
+    Receipt.user_id,
     Notification.user_id,
     StockAlert.user_id,
 )

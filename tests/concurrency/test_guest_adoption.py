@@ -23,6 +23,7 @@ from storefront.kit.ids import new_id
 from storefront.kit.money import baht
 from storefront.orders.models import Order, OrderAction, PaymentMethod
 from storefront.payments.models import Payment
+from storefront.receipts.service import issue_advance_receipt
 from storefront.sandbox.serve import RunningSandbox
 from storefront.wallet.merging import merge_wallets
 from storefront.wallet.queries import find_balance
@@ -167,6 +168,7 @@ def credit(session: Session, shop: Shop, payment: Payment, owner_id: UUID) -> No
         reference=payment.label,
         now=shop.clock(),
     )
+    issue_advance_receipt(session, payment, now=shop.clock())
 
 
 def test_settling_and_adopting_at_once_loses_and_doubles_nothing(

@@ -18,6 +18,7 @@ from storefront.kit.ids import new_id
 from storefront.kit.money import baht
 from storefront.payments.models import Payment
 from storefront.providers.discord import Identity
+from storefront.receipts.service import issue_advance_receipt
 from storefront.wallet.models import TopUp
 from storefront.wallet.queries import find_balance
 from storefront.wallet.service import credit_topup
@@ -91,6 +92,8 @@ def credited(shop: Shop, make: Factory, member: User) -> Callable[[], None]:
     def credit_it() -> None:
         with shop.database.transaction() as session:
             credit_topup(session, topup.id, gateway_payment_id="pi_topup", now=shop.clock())
+            paid = session.get_one(Payment, payment.id)
+            issue_advance_receipt(session, paid, now=shop.clock())
 
     return credit_it
 

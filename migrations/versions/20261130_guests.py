@@ -4,7 +4,7 @@ from alembic import op
 import sqlalchemy as sa
 
 revision = "18293a4b5c6d"
-down_revision = "3a4b5c6d7e8f"
+down_revision = "293a4b5c6d7e"
 branch_labels = None
 depends_on = None
 
