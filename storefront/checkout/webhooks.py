@@ -14,13 +14,13 @@ from storefront.bootstrap import Shop
 from storefront.checkout.flow import refresh_payment
 from storefront.disputes.flow import refresh_disputes
 from storefront.kit.ids import parse_id
-from storefront.payments.models import Payment, WebhookEvent, WebhookState
+from storefront.payments.models import Payment, PaymentState, WebhookEvent, WebhookState
 from storefront.payments.service import close_event
-from storefront.providers.payments import GatewayRefused
+from storefront.providers.payments import GatewayRefused, GatewayUnavailable
 from storefront.refunds.flow import refresh_refunds
 
-REFUND_EVENTS = ("refund.", "charge.refund")
-DISPUTE_EVENTS = "charge.dispute."
+# Refunds and disputes: what happens to a payment after it was paid.
+FOLLOWING = ("refund.", "charge.refund", "charge.dispute.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +41,27 @@ def apply_webhook(shop: Shop, webhook_id: UUID) -> None:
         payment_id = _find_payment_id(reader, hint)
     if event.state != WebhookState.RECEIVED:
         return
-    if payment_id is None and event.event_type.startswith((*REFUND_EVENTS, DISPUTE_EVENTS)):
+    if payment_id is None and event.event_type.startswith(FOLLOWING):
         payment_id = _ask_whose(shop, hint)
     if payment_id is not None:
         refresh_payment(
             shop, payment_id, session_id=hint.session_id, intent_id=hint.gateway_payment_id
         )
-        _refresh_what_followed(shop, payment_id, event.event_type)
+        if event.event_type.startswith(FOLLOWING):
+            _refresh_what_followed(shop, payment_id)
     with shop.database.transaction() as session:
         close_event(session, webhook_id, payment_id=payment_id, now=shop.clock())
 
 
-def _refresh_what_followed(shop: Shop, payment_id: UUID, event_type: str) -> None:
-    """Refunds and disputes of a payment that is known to be paid by now, even when their events
-    came before its own."""
-    if event_type.startswith(REFUND_EVENTS):
-        refresh_refunds(shop, payment_id)
-    if event_type.startswith(DISPUTE_EVENTS):
-        refresh_disputes(shop, payment_id)
+def _refresh_what_followed(shop: Shop, payment_id: UUID) -> None:
+    """Refunds and disputes of a payment. What is refunded or disputed was paid: as long as we do
+    not know that, because its own event is still to come, this event has to wait."""
+    with shop.database.reading() as reader:
+        state = reader.get_one(Payment, payment_id).state
+    if state != PaymentState.SUCCEEDED:
+        raise GatewayUnavailable(f"payment {payment_id} is not known to be paid yet")
+    refresh_refunds(shop, payment_id)
+    refresh_disputes(shop, payment_id)
 
 
 def _ask_whose(shop: Shop, hint: Hint) -> UUID | None:

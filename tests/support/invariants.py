@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from typing import Any
 
 from sqlalchemy import text
 
@@ -349,16 +350,14 @@ def quick_check(
     check after every step."""
     at_once = " UNION ALL ".join(f"SELECT 1 WHERE EXISTS ({one})" for one in invariants.values())
     with closing(database.engine.raw_connection()) as connection:
-        connection.driver_connection.autocommit = True  # type: ignore[union-attr]
+        driver: Any = connection.driver_connection
+        driver.autocommit = True
 
         def check() -> None:
-            with closing(connection.cursor()) as cursor:
-                cursor.execute(at_once, prepare=True)  # type: ignore[call-arg]
-                broken = cursor.fetchall()
-            if broken:
+            if driver.execute(at_once, prepare=True).fetchall():
                 check_invariants(database, invariants)
 
         try:
             yield check
         finally:
-            connection.driver_connection.autocommit = False  # type: ignore[union-attr]
+            driver.autocommit = False

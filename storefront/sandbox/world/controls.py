@@ -16,7 +16,11 @@ from storefront.sandbox.world.discord_users import add_user
 from storefront.sandbox.world.state import Fault, StripeKnobs, WebhookKnobs, World
 from storefront.sandbox.world.storage import JsonObject
 from storefront.sandbox.world.stripe_desk import Desk, public, work
-from storefront.sandbox.world.stripe_disputes import decide, open_dispute
+from storefront.sandbox.world.stripe_disputes import (
+    DISPUTE_VERBS,
+    move_dispute,
+    open_dispute,
+)
 from storefront.sandbox.world.stripe_errors import StripeError
 from storefront.sandbox.world.stripe_intents import charge_by_hand
 from storefront.sandbox.world.stripe_pages import (
@@ -95,7 +99,9 @@ def _add_stripe_knobs(blueprint: Blueprint, world: World) -> None:
     @blueprint.route("/stripe", methods=["GET", "POST"])
     def stripe() -> Response:
         if request.method == "POST":
-            wanted = _asked("delay_ms", "card_refunds", "webhooks", "fail_next", "timeout_next")
+            wanted = _asked(
+                "delay_ms", "jitter_ms", "card_refunds", "webhooks", "fail_next", "timeout_next"
+            )
             if wanted.get("card_refunds", "succeeded") not in REFUND_STATES:
                 raise BadControl(f"card_refunds must be one of {', '.join(REFUND_STATES)}")
             faults = [_fault(item, None) for item in wanted.pop("fail_next", [])]
@@ -107,6 +113,11 @@ def _add_stripe_knobs(blueprint: Blueprint, world: World) -> None:
                 world.stripe.faults.extend(faults)
             world.wake.set()
         return jsonify(asdict(world.stripe))
+
+    @blueprint.get("/stripe/calls")
+    def calls() -> Response:
+        """The latest calls of the API, the latest last, those under way among them."""
+        return jsonify([asdict(call) for call in list(world.calls)])
 
     @blueprint.post("/stripe/reset")
     def reset() -> Response:
@@ -136,12 +147,18 @@ def _add_stripe_actions(blueprint: Blueprint, world: World) -> None:
     @blueprint.post("/stripe/payment_intents/<object_id>/<verb>")
     def intent(object_id: str, verb: str) -> AnyResponse:
         _require(verb, (*INTENT_VERBS, "dispute"))
-        wanted = _asked("amount", "reason", "back")
+        wanted = _asked("amount", "reason", "inquiry", "back")
         if verb != "dispute":
             return _done(act_on_intent(world, object_id, verb))
-        reason = wanted.get("reason", "fraudulent")
-        amount = wanted.get("amount")
-        return act(lambda: open_dispute(Desk(world), object_id, amount=amount, reason=reason))
+        return act(
+            lambda: open_dispute(
+                Desk(world),
+                object_id,
+                amount=wanted.get("amount"),
+                reason=wanted.get("reason", "fraudulent"),
+                is_inquiry=bool(wanted.get("inquiry")),
+            )
+        )
 
     @blueprint.post("/stripe/refunds/<object_id>/<verb>")
     def refund(object_id: str, verb: str) -> AnyResponse:
@@ -151,8 +168,8 @@ def _add_stripe_actions(blueprint: Blueprint, world: World) -> None:
 
     @blueprint.post("/stripe/disputes/<object_id>/<verb>")
     def dispute(object_id: str, verb: str) -> AnyResponse:
-        _require(verb, ("won", "lost"))
-        return act(lambda: decide(Desk(world), object_id, is_won=verb == "won"))
+        _require(verb, DISPUTE_VERBS)
+        return act(lambda: move_dispute(Desk(world), object_id, verb))
 
 
 def _add_movements(blueprint: Blueprint, world: World) -> None:
@@ -187,7 +204,7 @@ def _add_events(blueprint: Blueprint, world: World) -> None:
         desk = Desk(world)
         with world.store.transaction():
             event = desk.get("event", event_id)
-            desk.queue_delivery(event_id)
+            desk.queue_delivery(event_id, event["type"])
         return _done(event)
 
     @blueprint.get("/stripe/deliveries")

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -24,7 +25,8 @@ class Fault:
     """Trouble for the next `times` calls whose "METHOD /v1/path" matches the glob `match`.
 
     With `seconds` the call hangs that long and the connection is dropped; without, it is
-    answered with `status`. With `after_effect` the work is done first and its answer lost.
+    answered with `status`. With `after_effect` the work is done first and its answer lost. With
+    `answers` it hangs, before or after its effect, and is answered well after all.
     """
 
     match: str
@@ -32,24 +34,43 @@ class Fault:
     status: int = 500
     after_effect: bool = False
     seconds: float | None = None
+    answers: bool = False
 
 
 @dataclass
 class WebhookKnobs:
+    """`jitter_ms` is the most that chance adds to the delay of each delivery. `delays` are more
+    milliseconds for events whose type matches a glob, and what `drop` matches is never sent: so
+    any event can overtake, or be missed by, any other."""
+
     paused: bool = False
     duplicate: int = 0
     shuffle: bool = False
     delay_ms: int = 0
+    jitter_ms: int = 0
+    delays: dict[str, int] = field(default_factory=dict)
+    drop: list[str] = field(default_factory=list)
 
 
 @dataclass
 class StripeKnobs:
-    """`card_refunds` is the first status of a card's refund: succeeded, pending or failed."""
+    """`card_refunds` is the first status of a card's refund: succeeded, pending or failed.
+    `jitter_ms` is the most that chance adds to the delay of each call."""
 
     delay_ms: int = 0
+    jitter_ms: int = 0
     card_refunds: str = "succeeded"
     faults: list[Fault] = field(default_factory=list)
     webhooks: WebhookKnobs = field(default_factory=WebhookKnobs)
+
+
+@dataclass
+class Call:
+    """A call of Stripe's API: it came, perhaps it had its effect, perhaps it was answered."""
+
+    name: str
+    has_effect: bool = False
+    is_answered: bool = False
 
 
 @dataclass
@@ -83,6 +104,7 @@ class World:
     discord: DiscordKnobs = field(default_factory=DiscordKnobs)
     mail: MailKnobs = field(default_factory=MailKnobs)
     s3: S3Knobs = field(default_factory=S3Knobs)
+    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=500))
     lock: threading.Lock = field(default_factory=threading.Lock)
     wake: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -1,9 +1,11 @@
 """The desk every endpoint, page and control works at: load, save, emit, all in one transaction."""
 
+import random
 import secrets
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from storefront.sandbox.world.state import World
 from storefront.sandbox.world.storage import JsonObject
@@ -68,12 +70,17 @@ class Desk:
             "type": event_type,
         }
         self.save(event)
-        for _ in range(1 + self.world.stripe.webhooks.duplicate):
-            self.queue_delivery(str(event["id"]))
+        knobs = self.world.stripe.webhooks
+        if not any(fnmatchcase(event_type, glob) for glob in knobs.drop):
+            for _ in range(1 + knobs.duplicate):
+                self.queue_delivery(str(event["id"]), event_type)
         return event
 
-    def queue_delivery(self, event_id: str) -> None:
-        due_at = self.world.clock() + self.world.stripe.webhooks.delay_ms / 1000
+    def queue_delivery(self, event_id: str, event_type: str) -> None:
+        knobs = self.world.stripe.webhooks
+        wait_ms = knobs.delay_ms + random.uniform(0, knobs.jitter_ms)
+        wait_ms += sum(ms for glob, ms in knobs.delays.items() if fnmatchcase(event_type, glob))
+        due_at = self.world.clock() + wait_ms / 1000
         self.world.store.run(
             "INSERT INTO stripe_deliveries (event_id, created, due_at) VALUES (?, ?, ?)",
             event_id,

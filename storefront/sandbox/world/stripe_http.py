@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -9,7 +10,7 @@ from urllib.parse import parse_qsl
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from storefront.sandbox.world.state import Fault, World
+from storefront.sandbox.world.state import Call, Fault, World
 from storefront.sandbox.world.storage import JsonObject
 from storefront.sandbox.world.stripe_desk import API_VERSION, Desk, new_id, work
 from storefront.sandbox.world.stripe_errors import StripeError
@@ -45,13 +46,19 @@ def register_stripe_api(app: Flask, world: World) -> None:
 def _view(world: World, route: Route) -> Callable[..., Response]:
     def view(object_id: str = "") -> Response:
         request_id = new_id("req", 14)
-        call = f"{request.method} {request.path.removeprefix('/stripe')}"
-        fault = world.take_fault(call)
-        world.stopping.wait(world.stripe.delay_ms / 1000)
-        if fault and not fault.after_effect:
-            return _trouble(world, fault, request_id)
+        call = Call(f"{request.method} {request.path.removeprefix('/stripe')}")
+        world.calls.append(call)
+        fault = world.take_fault(call.name)
+        knobs = world.stripe
+        world.stopping.wait((knobs.delay_ms + random.uniform(0, knobs.jitter_ms)) / 1000)
+        if fault and not fault.after_effect and (lost := _meet(world, fault, request_id)):
+            return lost
         answer = _answer(world, route, object_id, request_id)
-        return _trouble(world, fault, request_id) if fault else _respond(answer)
+        call.has_effect = True
+        if fault and fault.after_effect and (lost := _meet(world, fault, request_id)):
+            return lost
+        call.is_answered = True
+        return _respond(answer)
 
     return view
 
@@ -148,9 +155,15 @@ def _perform(desk: Desk, route: Route, object_id: str, raw: JsonObject) -> JsonO
     return shown(desk, route.handler(desk, object_id, params), expand)
 
 
-def _trouble(world: World, fault: Fault, request_id: str) -> Response:
+def _meet(world: World, fault: Fault, request_id: str) -> Response | None:
+    """Wait as asked; None when the call goes on well after that."""
     if fault.seconds is not None:
         world.stopping.wait(min(fault.seconds, HANG_LONGEST_S))
+    return None if fault.answers else _trouble(fault, request_id)
+
+
+def _trouble(fault: Fault, request_id: str) -> Response:
+    if fault.seconds is not None:
         # Cutting the connection without an answer is what a client sees of a lost server.
         raise ConnectionAbortedError("hung up as asked")
     kind = "rate_limit_error" if fault.status == 429 else "api_error"

@@ -12,11 +12,12 @@ from sqlalchemy import select
 
 from jobs.outbox import sweep_outbox
 from storefront.bootstrap import Shop
+from storefront.checkout.webhooks import apply_webhook
 from storefront.disputes.models import Dispute
 from storefront.kit.money import baht
 from storefront.ledger.models import LedgerPosting
 from storefront.licenses.models import License
-from storefront.payments.models import Payment, WebhookEvent
+from storefront.payments.models import Payment, PaymentState, WebhookEvent
 from storefront.payments.service import receive_event
 from storefront.providers.payments import GatewayEvent, RefundRequest
 from storefront.refunds.models import Refund
@@ -95,6 +96,26 @@ def test_a_dispute_that_is_heard_of_before_its_payment_is_not_lost(
     with shop.database.reading() as session:
         assert session.scalars(select(Dispute.state)).one() == "open"
         assert session.scalars(select(License.status)).one() == "suspended"
+
+
+def test_a_dispute_waits_for_a_payment_whose_page_is_not_noted_yet(
+    shop: Shop, sandbox: RunningSandbox, payment: Payment
+) -> None:
+    """The answer that opened the page was lost: only the event of the payment itself names it."""
+    act(sandbox, intent_of(shop, payment), "dispute")
+    with shop.database.transaction() as session:
+        forgetful = session.get_one(Payment, payment.id)
+        forgetful.gateway_session_id, forgetful.state = None, PaymentState.CREATED
+    events = {one.event_type: one for one in said(shop, sandbox, payment)}
+    bring(shop, events["charge.dispute.created"])
+    assert [one.state for one in stored(shop)] == ["received"]
+
+    bring(shop, events["checkout.session.completed"])
+    for one in stored(shop):
+        apply_webhook(shop, one.id)
+
+    with shop.database.reading() as session:
+        assert session.scalars(select(Dispute.state)).one() == "open"
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -151,6 +151,48 @@ def test_a_dispute_takes_the_money_until_it_is_won(
     assert gateway.v1.events.list().data[0].type == "charge.dispute.closed"
 
 
+def test_an_inquiry_moves_no_money_until_it_becomes_a_dispute(
+    sandbox: RunningSandbox, gateway: stripe.StripeClient, control: Control
+) -> None:
+    let_go, pursued = paid_by_card(gateway), paid_by_card(gateway)
+    cases = [
+        control(f"stripe/payment_intents/{intent.id}/dispute", inquiry=True)
+        for intent in (let_go, pursued)
+    ]
+    assert {case["status"] for case in cases} == {"warning_needs_response"}
+    gateway.v1.refunds.create({"payment_intent": let_go.id, "amount": 1_000})
+
+    control(f"stripe/disputes/{cases[0]['id']}/close_inquiry")
+    control(f"stripe/disputes/{cases[1]['id']}/escalate")
+
+    closed, opened = (gateway.v1.disputes.retrieve(case["id"]) for case in cases)
+    assert (closed.status, closed.balance_transactions) == ("warning_closed", [])
+    assert (opened.status, opened.balance_transactions[0].net) == ("needs_response", -115_000)
+    for case in cases:
+        url = f"{sandbox.url}/control/stripe/disputes/{case['id']}/escalate"
+        assert requests.post(url, json={}, timeout=5).status_code == 400
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        gateway.v1.refunds.create({"payment_intent": pursued.id})
+    assert caught.value.code == "charge_disputed"
+
+
+def test_a_code_takes_one_transfer_alone_and_only_a_closed_one_takes_it_late(
+    sandbox: RunningSandbox, gateway: stripe.StripeClient, control: Control
+) -> None:
+    """One code is paid once, whatever the buyer tries
+    (https://docs.connect.worldline-solutions.com/payment-product/promptpay/additional-information).
+    """
+    intent = asked_by_promptpay(gateway)
+    url = f"{sandbox.url}/control/stripe/payment_intents/{intent.id}"
+    assert requests.post(f"{url}/pay_late", json={}, timeout=5).status_code == 400
+    gateway.v1.payment_intents.cancel(intent.id)
+    assert requests.post(f"{url}/succeed", json={}, timeout=5).status_code == 400
+    control(f"stripe/payment_intents/{intent.id}/pay_late")
+    for verb in ("pay_late", "succeed"):
+        assert requests.post(f"{url}/{verb}", json={}, timeout=5).status_code == 400
+    assert len(gateway.v1.charges.list().data) == 1
+
+
 def test_promptpay_knows_no_dispute(
     sandbox: RunningSandbox, gateway: stripe.StripeClient, control: Control
 ) -> None:

@@ -10,6 +10,7 @@ import requests
 import stripe
 
 from storefront.sandbox.serve import RunningSandbox
+from storefront.sandbox.services.process import wait_until
 from tests.storefront.sandbox.conftest import Listener, session_params, stripe_client
 
 Control = Callable[..., Any]
@@ -141,6 +142,60 @@ def test_a_delay_is_felt_and_a_reset_ends_it(
     assert control("stripe/reset")["delay_ms"] == 0
 
 
+def test_chance_adds_to_a_delay_and_never_more_than_asked(
+    gateway: stripe.StripeClient, control: Control
+) -> None:
+    control("stripe", jitter_ms=60)
+    waits = []
+    for _ in range(8):
+        start = time.monotonic()
+        gateway.v1.events.list()
+        waits.append(time.monotonic() - start)
+    assert max(waits) - min(waits) > 0.005, "not all alike"
+
+
+@pytest.mark.parametrize("after_effect", [True, False])
+def test_a_call_that_hangs_can_be_watched_and_is_answered_after_all(
+    sandbox: RunningSandbox, control: Control, after_effect: bool
+) -> None:
+    hang = {"match": SESSIONS, "seconds": 0.5, "after_effect": after_effect, "answers": True}
+    control("stripe", fail_next=[hang])
+
+    def watch() -> dict[str, Any]:
+        calls = requests.get(f"{sandbox.url}/control/stripe/calls", timeout=5).json()
+        return next((one for one in reversed(calls) if one["name"] == SESSIONS), {})
+
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(stripe_client(sandbox).v1.checkout.sessions.create, session_params())
+        assert wait_until(lambda: watch().get("has_effect") is after_effect, seconds=5, pause=0.01)
+        assert watch() == {"name": SESSIONS, "has_effect": after_effect, "is_answered": False}
+        assert opening.result(timeout=10).status == "open"
+    assert watch() == {"name": SESSIONS, "has_effect": True, "is_answered": True}
+
+
+def test_events_of_one_kind_can_be_late_and_those_of_another_never_come(
+    sandbox: RunningSandbox, gateway: stripe.StripeClient, shop: Listener, control: Control
+) -> None:
+    control("webhook", url=shop.url)
+    control(
+        "stripe",
+        webhooks={
+            "jitter_ms": 5,
+            "delays": {"charge.*": 400, "*.succeeded": 100},
+            "drop": ["payment_intent.created"],
+        },
+    )
+    gateway.v1.payment_intents.create(
+        {"amount": 2_000, "currency": "thb", "payment_method": "pm_card_visa", "confirm": True}
+    )
+    types = [event["type"] for event in shop.wait_for(2)]
+    assert types == ["payment_intent.succeeded", "charge.succeeded"], "as they did not happen"
+    happened = [event.type for event in gateway.v1.events.list().data]
+    assert happened == ["payment_intent.succeeded", "charge.succeeded", "payment_intent.created"]
+    deliveries = requests.get(f"{sandbox.url}/control/stripe/deliveries", timeout=5).json()
+    assert len(deliveries) == 2
+
+
 @pytest.mark.parametrize(
     ("path", "wanted"),
     [
@@ -148,6 +203,8 @@ def test_a_delay_is_felt_and_a_reset_ends_it(
         ("stripe", {"delay_ms": "long"}),
         ("stripe", {"fail_next": [{"status": 500}]}),
         ("stripe", {"webhooks": {"colour": 1}}),
+        ("stripe", {"webhooks": {"delays": 5}}),
+        ("stripe", {"fail_next": [{"match": "*", "colour": 1}]}),
         ("stripe", {"card_refunds": "maybe"}),
         ("mail", {"refuse": "200"}),
         ("discord", {"colour": 1}),
