@@ -14,8 +14,7 @@ depends_on = None
 PAPERS_STAY = """
 CREATE FUNCTION keep_receipt() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    -- Whose it is follows the account when a guest's things move; what stands on it does not.
-    open_columns text[] := '{user_id}';
+    open_columns text[] := '{}';
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         IF OLD.number IS NULL THEN

@@ -35,6 +35,36 @@ INDEXES = (
     ("ix_refunds_user", "refunds", ["user_id"]),
 )
 
+# A receipt says for ever what it said. Whose it is follows a guest to the member they became, and
+# nobody else.
+KEEP_RECEIPT = """
+CREATE OR REPLACE FUNCTION keep_receipt() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    open_columns text[] := '{{}}';
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF OLD.number IS NULL THEN
+            open_columns := open_columns || '{{number,numbered_at,content}}'::text[];
+        END IF;
+        IF OLD.voided_at IS NULL THEN
+            open_columns := open_columns || '{{voided_at,void_reason}}'::text[];
+        END IF;
+        {owner}
+        IF to_jsonb(NEW) - open_columns = to_jsonb(OLD) - open_columns THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'receipts stay as they are: % is refused', TG_OP
+        USING ERRCODE = 'restrict_violation';
+END $$
+"""
+OWNER_FOLLOWS = """
+        IF EXISTS (SELECT 1 FROM users u
+                WHERE u.id = OLD.user_id AND u.merged_into = NEW.user_id) THEN
+            open_columns := open_columns || '{user_id}'::text[];
+        END IF;
+"""
+
 
 def upgrade() -> None:
     op.alter_column("users", "discord_id", existing_type=sa.String(length=32), nullable=True)
@@ -101,10 +131,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_guest_recoveries_asked", "guest_recoveries", ["asked_at"], unique=False)
     _change_kinds(POSTINGS)
+    op.execute(KEEP_RECEIPT.format(owner=OWNER_FOLLOWS))
 
 
 def downgrade() -> None:
     # Refused once a guest bought something or became a member: people and books stay.
+    op.execute(KEEP_RECEIPT.format(owner=""))
     _change_kinds(POSTINGS_BEFORE)
     op.drop_index("ix_guest_recoveries_asked", table_name="guest_recoveries")
     op.drop_table("guest_recoveries")

@@ -69,14 +69,23 @@ def adopt_guest(session: Session, guest_id: UUID, *, member_id: UUID, now: datet
     adopted, DomainError `banned`. Locks: see above.
     """
     guest = _lock_both(session, guest_id, member_id)
+    is_first = guest.merged_into is None
     _lock_all_of(session, guest_id)
+    if is_first:
+        _close(session, guest, member_id, now=now)
     merge_cart(session, from_user_id=guest_id, user_id=member_id, now=now)
     _step_aside(session, guest_id, member_id)
     moved = {column: _move(session, column, guest_id, member_id) for column in MOVED}
     merge_wallets(session, from_user_id=guest_id, to_user_id=member_id, now=now)
     adopted = Adopted(orders=moved[Order.user_id])
-    if guest.merged_into is None:
-        _close(session, guest, member_id, adopted, now=now)
+    if is_first:
+        record_audit(
+            session,
+            actor_id=member_id,
+            action="adopt_guest",
+            subject=("user", guest_id),
+            detail={"orders": adopted.orders},
+        )
     return adopted
 
 
@@ -176,11 +185,11 @@ def _move(
     return int(result.rowcount)
 
 
-def _close(
-    session: Session, guest: User, member_id: UUID, adopted: Adopted, *, now: datetime
-) -> None:
+def _close(session: Session, guest: User, member_id: UUID, *, now: datetime) -> None:
+    """Before anything moves: the database lets a receipt go to whoever adopted its buyer only."""
     guest.merged_into = member_id
     guest.merged_at = now
+    session.flush()
     for model in (SignInSession, GuestLink):
         session.execute(
             update(model)
@@ -188,11 +197,3 @@ def _close(
             .values(revoked_at=now)
             .execution_options(synchronize_session=False)
         )
-    record_audit(
-        session,
-        actor_id=member_id,
-        action="adopt_guest",
-        subject=("user", guest.id),
-        detail={"orders": adopted.orders},
-    )
-    session.flush()

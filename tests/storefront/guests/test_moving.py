@@ -25,6 +25,7 @@ from storefront.notifications.models import Notification
 from storefront.notifications.service import notify
 from storefront.orders.models import Order, OrderLine, PaymentMethod
 from storefront.payments.models import Payment
+from storefront.receipts.models import Receipt
 from storefront.refunds.drafts import OrderRefundDraft
 from storefront.refunds.flow import refund_order
 from storefront.refunds.models import Destination, LicenseRule
@@ -223,6 +224,27 @@ def test_two_carts_become_one_without_doubles(
         mine.id: 1,
         theirs.id: 1,
     }
+
+
+def test_a_receipt_goes_to_whoever_adopted_its_buyer_and_says_what_it_said(
+    shop: Shop, make: Factory, guest: User, member: User
+) -> None:
+    make.wallet(guest, baht(490))
+    make.cart(guest, (make.product(price=baht(490)), 1))
+    place(shop, guest, baht(490), method=PaymentMethod.BALANCE)
+    with pytest.raises(IntegrityError, match="receipts stay"), shop.database.transaction() as theft:
+        theft.execute(update(Receipt).values(user_id=member.id))
+
+    adopt(shop, guest, member)
+
+    with shop.database.reading() as session:
+        receipt = session.scalars(select(Receipt)).one()
+    assert (receipt.user_id, receipt.buyer_email) == (member.id, guest.email)
+    with (
+        pytest.raises(IntegrityError, match="receipts stay"),
+        shop.database.transaction() as forger,
+    ):
+        forger.execute(update(Receipt).values(amount_satang=1))
 
 
 def test_adopting_twice_changes_nothing_more(
