@@ -16,8 +16,8 @@ TIMEOUT_SECONDS = 20
 
 
 @dataclass(frozen=True)
-class CheckoutForm:
-    """A checkout page as it was rendered once: sending it twice must order once."""
+class RenderedForm:
+    """A form as it was rendered once: sending it twice must have one effect."""
 
     action: str
     fields: dict[str, str]
@@ -52,33 +52,40 @@ class Buyer:
         back.raise_for_status()
         assert self._get("/en/account").url.endswith("/account"), "signed in"
 
-    def fill_cart(self, slug: str) -> CheckoutForm:
+    def fill_cart(self, slug: str) -> RenderedForm:
         """Put one unit into the cart and open the checkout."""
         page = self._get(f"/en/products/{slug}")
         line = self._form(page, "/cart/lines")
         self._browser.post(
             urljoin(self._url, line.action), data=line.fields, timeout=TIMEOUT_SECONDS
         ).raise_for_status()
-        form = self._form(self._get("/en/checkout"), "/checkout")
-        return CheckoutForm(form.action, form.fields)
+        return self._rendered("/en/checkout", "/checkout")
 
-    def send(self, form: CheckoutForm, method: str) -> requests.Response:
-        """Send the checkout once; whatever comes back, redirects are not followed."""
+    def open_wallet(self) -> RenderedForm:
+        """The top-up form."""
+        return self._rendered("/en/account/wallet", "/account/wallet/topups")
+
+    def open_order(self, order_id: object, does: str) -> RenderedForm:
+        """A form of the page of an open order: "cancellation" or "payments"."""
+        return self._rendered(f"/en/checkout/orders/{order_id}", f"/{order_id}/{does}")
+
+    def send(self, form: RenderedForm, **filled: str) -> requests.Response:
+        """Send a form once; whatever comes back, redirects are not followed."""
         return self._browser.post(
             urljoin(self._url, form.action),
-            data={**form.fields, "method": method},
+            data={**form.fields, **filled},
             allow_redirects=False,
             timeout=TIMEOUT_SECONDS,
         )
 
-    def insist(self, form: CheckoutForm, method: str, *, seconds: float = 40) -> str:
+    def insist(self, form: RenderedForm, *, seconds: float = 60, **filled: str) -> str:
         """Send the same form again until it is accepted, as a patient person would; where it leads
         to. Raises AssertionError when the shop does not come back."""
         deadline = time.monotonic() + seconds
         while True:
             seen = "no answer"
             try:
-                answer = self.send(form, method)
+                answer = self.send(form, **filled)
                 if answer.status_code == 303:
                     return answer.headers["Location"]
                 seen = f"{answer.status_code} {answer.text[:300]}"
@@ -92,6 +99,10 @@ class Buyer:
         answer = self._browser.get(urljoin(self._url, path), timeout=TIMEOUT_SECONDS)
         answer.raise_for_status()
         return answer
+
+    def _rendered(self, path: str, action: str) -> RenderedForm:
+        form = self._form(self._get(path), action)
+        return RenderedForm(form.action, form.fields)
 
     def _form(self, page: requests.Response, action: str) -> Form:
         forms = forms_of(cast("TestResponse", page))

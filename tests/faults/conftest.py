@@ -18,6 +18,7 @@ from storefront.bootstrap import Shop, boot
 from storefront.config import Settings
 from storefront.sandbox.demo_stack import DemoStack
 from storefront.sandbox.services.process import wait_until
+from tests.faults.accounts import check_money
 from tests.faults.buyer import Buyer
 from tests.faults.town import Town
 from tests.support.invariants import check_invariants
@@ -90,10 +91,12 @@ def town(stack: DemoStack, shop: Shop, signed_in: Buyer) -> Iterator[Town]:
     assert wait_until(town.is_well, seconds=60), "the shop is well again by itself"
     assert wait_until(town.is_idle, seconds=60), "every message is run in the end"
     check_invariants(shop.database)
+    check_money(town)
 
 
 @pytest.fixture
 def dice(request: pytest.FixtureRequest) -> Dice:
-    """A few rounds, or many with --long."""
+    """A few rounds, or many with --long, or as many as FAULTS_ROUNDS says."""
     rounds = LONG_ROUNDS if request.config.getoption("--long") else SHORT_ROUNDS
+    rounds = int(os.environ.get("FAULTS_ROUNDS") or rounds)
     return Dice(rounds, random.Random(f"{SEED} {request.node.name}"))

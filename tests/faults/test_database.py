@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import requests
 
-from tests.faults.buyer import CheckoutForm
+from tests.faults.buyer import RenderedForm
 from tests.faults.conftest import Dice
 from tests.faults.town import Town
 
@@ -36,10 +36,10 @@ def test_what_was_acknowledged_survives_and_the_shop_asks_for_patience(
     town.counts["answers 503"] += len(refused)
 
 
-def send_until_accepted(town: Town, form: CheckoutForm) -> Iterator[requests.Response]:
+def send_until_accepted(town: Town, form: RenderedForm) -> Iterator[requests.Response]:
     """The web server lives on, so every answer is one of its own."""
     for _ in range(400):
-        answer = town.buyer.send(form, "balance")
+        answer = town.buyer.send(form, method="balance")
         yield answer
         if answer.status_code == 303:
             return

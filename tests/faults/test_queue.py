@@ -13,7 +13,7 @@ def test_without_valkey_the_checkout_works_and_mail_comes_by_the_sweep(town: Tow
     form = town.fill_cart()
     killed = town.kill("valkey")
 
-    town.buyer.insist(form, "balance")
+    town.buyer.insist(form, method="balance")
 
     (order,) = town.orders_with(form)
     assert town.is_completed(order.id)
@@ -26,7 +26,7 @@ def test_with_a_silent_valkey_the_checkout_is_slower_by_seconds_at_most(town: To
     form = town.fill_cart()
     with town.silent("valkey"):
         began = time.monotonic()
-        answer = town.buyer.send(form, "balance")
+        answer = town.buyer.send(form, method="balance")
         assert answer.status_code == 303
         assert time.monotonic() - began < 5
         (order,) = town.orders_with(form)

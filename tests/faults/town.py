@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from uuid import UUID
 
 import requests
 from redis import RedisError
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from storefront.accounts.models import User
 from storefront.bootstrap import Shop
+from storefront.cart.models import Cart, CartLine
 from storefront.catalog.models import Product, ProductStatus, Variant
 from storefront.kit.money import Money
 from storefront.licenses.models import License
@@ -26,7 +29,7 @@ from storefront.payments.models import Payment
 from storefront.sandbox.demo_stack import DemoStack
 from storefront.sandbox.services.process import kill_group, wait_until
 from storefront.wallet.queries import find_balance
-from tests.faults.buyer import Buyer, CheckoutForm
+from tests.faults.buyer import Buyer, RenderedForm
 from tests.support.factories import Factory
 
 BUYER_NAME = "somchai"
@@ -66,15 +69,45 @@ class Town:
         """Every answer of Stripe's API takes so long from now on; 0 ends it."""
         self._control("stripe", {"delay_ms": milliseconds})
 
+    def hang_stripe(
+        self, call: str, *, after_effect: bool, seconds: float = 4
+    ) -> Callable[[], bool]:
+        """The next such call of Stripe's API is answered so much later, before or after its effect;
+        returns how to ask whether it hangs already."""
+        before = self._unanswered(call, after_effect)
+        hang = {"match": call, "seconds": seconds, "after_effect": after_effect, "answers": True}
+        self._control("stripe", {"fail_next": [hang]})
+        return lambda: self._unanswered(call, after_effect) > before
+
+    def upset_stripe(self, dice: random.Random) -> None:
+        """Answers that are slow, wrong or lost; events that come late, twice and in any order."""
+        faults = [
+            {
+                "match": dice.choice(("*", "POST *", "POST /v1/refunds", "GET *")),
+                "times": dice.randint(1, 3),
+                "after_effect": dice.random() < 0.5,
+                **dice.choice(({"status": 500}, {"status": 429}, {"seconds": 0.3})),
+            }
+            for _ in range(dice.randint(0, 2))
+        ]
+        webhooks = {
+            "duplicate": dice.randint(0, 2),
+            "shuffle": dice.random() < 0.5,
+            "jitter_ms": dice.choice((0, 1_500)),
+            "delays": dice.choice(({}, {"checkout.session.*": 2_000}, {"charge.*": 1_000})),
+        }
+        self._control("stripe", {"jitter_ms": 150, "webhooks": webhooks, "fail_next": faults})
+
     def make_peace(self) -> None:
         """End all trouble that was asked for."""
         self._control("stripe/reset", {})
 
     # --- the buyer --------------------------------------------------------------------------
 
-    def fill_cart(self) -> CheckoutForm:
-        """Money into the wallet, the cheapest script into the cart, on to the checkout."""
+    def fill_cart(self) -> RenderedForm:
+        """Money into the wallet, the cheapest script alone into the cart, on to the checkout."""
         self._forget_limits()
+        self._empty_cart()
         slug, price = self._cheapest()
         Factory(self.shop.database).wallet(self.user, price)
         return self.buyer.fill_cart(slug)
@@ -83,6 +116,29 @@ class Town:
         """Pay at Stripe; the buyer never comes back to the shop."""
         session_id = pay_url.rsplit("/", 1)[1]
         self._control(f"stripe/sessions/{session_id}/pay", {})
+
+    def pay_at_stripe(self, object_id: str) -> None:
+        """Pay a page by card, or transfer what a PromptPay code asks for. Raises HTTPError where
+        Stripe is away; what is paid already is left alone."""
+        kind, verb = (
+            ("payment_intents", "succeed") if object_id.startswith("pi_") else ("sessions", "pay")
+        )
+        url = f"{self.stack.sandbox_url}/control/stripe/{kind}/{object_id}/{verb}"
+        answer = requests.post(url, json={}, timeout=20)
+        if answer.status_code != 400:
+            answer.raise_for_status()
+
+    def charge_back(self, intent_id: str, outcome: str) -> None:
+        """A card's bank disputes a payment, and the case is "won" or "lost"."""
+        base = f"{self.stack.sandbox_url}/control/stripe"
+        opened = requests.post(f"{base}/payment_intents/{intent_id}/dispute", json={}, timeout=20)
+        if opened.status_code == 400:
+            return
+        opened.raise_for_status()
+        decided = requests.post(
+            f"{base}/disputes/{opened.json()['id']}/{outcome}", json={}, timeout=20
+        )
+        decided.raise_for_status()
 
     # --- what can be seen -------------------------------------------------------------------
 
@@ -96,14 +152,19 @@ class Town:
         with self.shop.database.reading() as session:
             return find_balance(session, self.user.id).satang
 
-    def orders_with(self, form: CheckoutForm) -> list[Order]:
+    def orders_with(self, form: RenderedForm) -> list[Order]:
         """The orders one rendering of the checkout has made: one, whatever happened."""
         with self.shop.database.reading() as session:
             return list(session.scalars(select(Order).where(Order.idempotency_key == form.key)))
 
     def payments_of(self, order_id: UUID) -> list[Payment]:
+        """The payments of an order or top-up, the latest last."""
         with self.shop.database.reading() as session:
-            return list(session.scalars(select(Payment).where(Payment.subject_id == order_id)))
+            return list(
+                session.scalars(
+                    select(Payment).where(Payment.subject_id == order_id).order_by(Payment.id)
+                )
+            )
 
     def licenses_of(self, order_id: UUID) -> int:
         with self.shop.database.reading() as session:
@@ -153,10 +214,11 @@ class Town:
         ]
 
     def is_well(self) -> bool:
-        """Whether every process runs and the shop calls itself healthy."""
+        """Whether every process runs, Stripe answers, and the shop calls itself healthy."""
         try:
             for name in ("web", "worker", "scheduler", "sandbox", "postgres", "valkey"):
                 self.stack.pid_of(name)
+            requests.get(f"{self.stack.sandbox_url}/control/stripe", timeout=5).raise_for_status()
             health = requests.get(f"{self.stack.url}/health", timeout=5).json()
         except (KeyError, requests.RequestException, ValueError):
             return False
@@ -180,6 +242,15 @@ class Town:
             f"not in {seconds} s: {what}"
         )
 
+    def _unanswered(self, call: str, has_effect: bool) -> int:
+        calls = requests.get(f"{self.stack.sandbox_url}/control/stripe/calls", timeout=20).json()
+        return sum(
+            fnmatchcase(one["name"], call)
+            and one["has_effect"] is has_effect
+            and not one["is_answered"]
+            for one in calls
+        )
+
     def _cheapest(self) -> tuple[str, Money]:
         with self.shop.database.reading() as session:
             row = session.execute(
@@ -195,6 +266,12 @@ class Town:
                 .limit(1)
             ).one()
         return row.slug, Money(row.price_satang)
+
+    def _empty_cart(self) -> None:
+        """An order that was called off left its script there."""
+        own = select(Cart.id).where(Cart.user_id == self.user.id)
+        with self.shop.database.transaction() as session:
+            session.execute(delete(CartLine).where(CartLine.cart_id.in_(own)))
 
     def _forget_limits(self) -> None:
         """So many checkouts a minute are nobody's habit; limits have tests of their own."""
