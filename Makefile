@@ -9,7 +9,7 @@ PAPER_FONTS = build/fonts/LICENSE_FONT
 CATALOGUES = $(wildcard storefront/translations/*/LC_MESSAGES/*.po)
 COVERS = build/covers/og.png
 COVER_SOURCES = $(wildcard storefront/sandbox/seed/covers*.py)
-PYTEST = $(PY) -m pytest -n 2 --dist loadgroup
+PYTEST = $(PY) -m pytest -n 2
 SOURCES = storefront admin api jobs tests wsgi.py
 
 .PHONY: help setup assets demo test test-fast faults bench check audit format lock browser clean

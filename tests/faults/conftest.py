@@ -37,12 +37,10 @@ class Dice:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs all of them: they share one stack."""
+    """A long run takes its time."""
     for item in items:
-        if "faults" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("stack"))
-            if item.config.getoption("--long"):
-                item.add_marker(pytest.mark.timeout(3600))
+        if "faults" in item.path.parts and item.config.getoption("--long"):
+            item.add_marker(pytest.mark.timeout(3600))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
