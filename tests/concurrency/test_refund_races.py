@@ -107,6 +107,28 @@ def test_many_of_staff_who_refund_one_order_at_once_never_give_more_than_was_pai
     assert order_of(shop, order_id).refunded == baht(200)
 
 
+def test_parts_of_one_payment_that_are_given_back_at_once_are_all_counted(
+    shop: Shop, staff: User, payment: Payment
+) -> None:
+    order_id = payment.subject_id
+    calls = [
+        partial(
+            refund_order,
+            shop,
+            order_id,
+            draft(shop, order_id, baht(20), Destination.GATEWAY),
+            actor_id=staff.id,
+        )
+        for _ in range(8)
+    ]
+
+    assert codes_of(race(calls)) == []
+
+    assert latest_payment(shop, order_id).refunded_satang == 16_000
+    assert order_of(shop, order_id).refunded == baht(160)
+    assert len(shop.gateway.list_refunds(payment.gateway_payment_id or "")) == 8
+
+
 def test_control_looking_at_what_is_left_before_giving_it_gives_it_again(
     database: Database,
 ) -> None:
