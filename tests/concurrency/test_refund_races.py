@@ -25,6 +25,7 @@ from storefront.refunds.drafts import OrderRefundDraft, WalletRefundDraft
 from storefront.refunds.flow import refresh_refunds, refund_order, refund_payment
 from storefront.refunds.models import Destination, LicenseRule, Refund, RefundState
 from storefront.sandbox.serve import RunningSandbox
+from storefront.wallet.queries import find_balance
 from tests.concurrency.racing import (
     codes_of,
     race,
@@ -105,6 +106,48 @@ def test_many_of_staff_who_refund_one_order_at_once_never_give_more_than_was_pai
     assert len(successes_in(outcomes)) == 1
     assert codes_of(outcomes) == ["refund_too_large"] * 7
     assert order_of(shop, order_id).refunded == baht(200)
+
+
+def test_an_order_that_the_wallet_paid_has_no_payment_to_queue_at_and_is_given_back_once_too(
+    shop: Shop, make: Factory, buyer: User, staff: User
+) -> None:
+    make.wallet(buyer, TOTAL)
+    order_id = place(shop, buyer, TOTAL, method=PaymentMethod.BALANCE)
+    calls: list[Callable[[], object]] = [
+        partial(
+            refund_order, shop, order_id, draft(shop, order_id, baht(200), to), actor_id=staff.id
+        )
+        for to in [Destination.GATEWAY, Destination.WALLET] * 4
+    ]
+
+    outcomes = race(calls)
+
+    assert len(successes_in(outcomes)) == 1
+    assert codes_of(outcomes) == ["refund_too_large"] * 7
+    with shop.database.reading() as session:
+        assert find_balance(session, buyer.id) == baht(200)
+
+
+def test_parts_of_one_payment_that_are_given_back_at_once_are_all_counted(
+    shop: Shop, staff: User, payment: Payment
+) -> None:
+    order_id = payment.subject_id
+    calls = [
+        partial(
+            refund_order,
+            shop,
+            order_id,
+            draft(shop, order_id, baht(20), Destination.GATEWAY),
+            actor_id=staff.id,
+        )
+        for _ in range(8)
+    ]
+
+    assert codes_of(race(calls)) == []
+
+    assert latest_payment(shop, order_id).refunded_satang == 16_000
+    assert order_of(shop, order_id).refunded == baht(160)
+    assert len(shop.gateway.list_refunds(payment.gateway_payment_id or "")) == 8
 
 
 def test_control_looking_at_what_is_left_before_giving_it_gives_it_again(

@@ -12,6 +12,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from threading import RLock
 from typing import TypeVar
 
@@ -35,6 +36,8 @@ from storefront.providers.payments import (
 )
 
 DISPUTE_FEE = baht(150)
+# https://docs.stripe.com/api/idempotent_requests: keys may be forgotten after 24 hours.
+KEYS_LIVE = timedelta(hours=24)
 T = TypeVar("T")
 
 
@@ -85,8 +88,7 @@ class Bank:
         self._clock = clock
         self._one_at_a_time = RLock()
         self._serial = itertools.count(1)
-        self._by_key: dict[str, Attempt] = {}
-        self._refunds_by_key: dict[str, GatewayRefund | GatewayRefused] = {}
+        self._by_key: dict[str, tuple[datetime, Attempt | GatewayRefund | GatewayRefused]] = {}
         self.attempts: list[Attempt] = []
         self.events: list[GatewayEvent] = []
         self.card_refunds = RefundStatus.SUCCEEDED
@@ -232,15 +234,15 @@ class Bank:
         return answer
 
     def _open(self, request: SessionRequest) -> Attempt:
-        known = self._by_key.get(request.idempotency_key)
-        if known is not None:
+        known = self._known(request.idempotency_key)
+        if isinstance(known, Attempt):
             assert known.request == request, "one key, other words"
             return known
         number = next(self._serial)
         intent_id = f"pi_{number}"
         is_card = request.pay_by is PayBy.CARD
         attempt = Attempt(request, f"cs_{number}" if is_card else intent_id, intent_id)
-        self._by_key[request.idempotency_key] = attempt
+        self._by_key[request.idempotency_key] = (self._clock(), attempt)
         self.attempts.append(attempt)
         self._tell(attempt, "payment_intent.created")
         return attempt
@@ -285,18 +287,23 @@ class Bank:
         return attempt
 
     def _refund_once(self, request: RefundRequest) -> GatewayRefund:
-        known = self._refunds_by_key.get(request.idempotency_key)
-        if known is None:
+        answer = self._known(request.idempotency_key)
+        if answer is None:
             attempt = self.attempt(request.gateway_payment_id)
-            why_not = self._why_not(attempt, request.amount)
-            if why_not:
-                known = GatewayRefused(why_not)
+            if why_not := self._why_not(attempt, request.amount):
+                answer = GatewayRefused(why_not)
             else:
-                known = self._refund(attempt, request.amount, refund_id=request.refund_id)
-            self._refunds_by_key[request.idempotency_key] = known
-        if isinstance(known, GatewayRefused):
-            raise known
-        return known
+                answer = self._refund(attempt, request.amount, refund_id=request.refund_id)
+            self._by_key[request.idempotency_key] = (self._clock(), answer)
+        if isinstance(answer, GatewayRefused):
+            raise answer
+        assert isinstance(answer, GatewayRefund)
+        return answer
+
+    def _known(self, key: str) -> Attempt | GatewayRefund | GatewayRefused | None:
+        """What a key led to, good or bad, as long as it is remembered."""
+        at, answer = self._by_key.get(key, (None, None))
+        return answer if at and self._clock() < at + KEYS_LIVE else None
 
     def _why_not(self, attempt: Attempt, amount: Money) -> str | None:
         if attempt.taken_by_the_bank:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 
 import pytest
 import requests
@@ -12,15 +13,17 @@ from storefront.accounts.models import Role, User
 from storefront.bootstrap import Shop
 from storefront.kit.ids import new_id
 from storefront.kit.money import baht
-from storefront.orders.models import OrderLine
+from storefront.orders.models import OrderLine, PaymentMethod
 from storefront.providers.payments import GatewayUnavailable
 from storefront.providers.stripe_gateway import StripeGateway
 from storefront.refunds.drafts import OrderRefundDraft
 from storefront.refunds.flow import refund_order, send_refund
 from storefront.refunds.models import Destination, LicenseRule, Refund, RefundState
 from storefront.sandbox.serve import RunningSandbox
+from tests.storefront.money.books import check_settled
 from tests.support.factories import Factory
 from tests.support.gateway import buy, latest_payment, order_of
+from tests.support.till import Till
 
 pytestmark = pytest.mark.usefixtures("sandbox_at_peace")
 
@@ -73,3 +76,20 @@ def test_a_wrong_key_of_ours_is_no_answer_about_a_refund(shop: Shop, unsure: Ref
     payment = latest_payment(shop, order_of(shop, unsure.order_id).id)  # type: ignore[arg-type]
     assert len(shop.gateway.list_refunds(payment.gateway_payment_id or "")) == 1
     assert order_of(shop, payment.subject_id).refunded == baht(200)
+
+
+def test_a_refund_is_found_again_when_the_gateway_has_forgotten_its_key(shop: Shop) -> None:
+    """Keys live for a day; the one who asks again comes later."""
+    till = Till(shop)
+    till.order(till.buyers[0], [(0, 1)], method=PaymentMethod.STRIPE, code=None, wallet_share=0)
+    (attempt,) = till.bank.attempts
+    till.bank.pay(attempt)
+    till.deliver(len(till.bank.events) - 1)
+    till.bank.lose_next = ["", "after"]
+    till.refund_order(till.orders()[0], [40], Destination.GATEWAY, LicenseRule.KEEP)
+
+    till.now += timedelta(days=2)
+    till.sweep()
+
+    assert [one.amount for one in attempt.refunds] == [baht(120)]
+    check_settled(till)

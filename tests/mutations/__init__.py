@@ -1,0 +1,1 @@
+"""Seeded bugs: do the tests bite? See `__main__`."""
