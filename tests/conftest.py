@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="many rounds of kill -9")
 
 
-class OneStackEach(LoadScopeScheduling):
+class OneStackEach(LoadScopeScheduling):  # type: ignore[misc]
     """One process runs all journeys and one all faults, because each share one stack; the other
     tests go wherever there is room. (xdist's own groups hang on node ids, which pytest 9.2 no
     longer lets it change.)"""
