@@ -67,7 +67,9 @@ def request_order_refund(
         if not _is_same(known, order_id, draft):
             raise Invalid("key_reused")
         return known
-    if order.state not in _REFUNDABLE:
+    # Paid while we came to its lock: the payment's lock comes first, so this call is too early.
+    is_just_paid = payment is None and find_order_payment(session, order_id) is not None
+    if order.state not in _REFUNDABLE or is_just_paid:
         raise Conflict("order_not_paid", f"order {order_id} is {order.state}")
     if payment is not None and has_open_dispute(session, payment.id):
         raise Conflict("order_disputed")
