@@ -20,7 +20,7 @@ help:
 	@echo "make test-fast  without journeys, faults, races, server and demo runs: under a minute"
 	@echo "make check      format, lint, types, imports, migrations, translations, audit"
 	@echo "make format     put the code into the house format"
-	@echo "make faults     the long fault runs: kill -9 again and again"
+	@echo "make faults     the long proofs: kill -9 again and again, 2,000 histories, seeded bugs"
 	@echo "make bench      figures of speed"
 	@echo "make setup      environment and browser assets (the others call it)"
 	@echo "make lock       compile the lock files anew"
@@ -97,7 +97,9 @@ test-fast: setup
 	  --ignore=tests/storefront/sandbox_services
 
 faults: setup
-	@exec $(PY) -m pytest tests/faults --long
+	@$(PY) -m pytest tests/faults --long
+	@$(PYTEST) tests/storefront/money --long
+	@exec $(PY) -m tests.mutations
 
 # The journeys run in Chromium. Where none is installed, root gets Debian's; anybody else is told.
 browser:

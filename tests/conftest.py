@@ -35,8 +35,8 @@ FERNET_KEY = Fernet.generate_key().decode()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--long`: the fault runs with many rounds instead of a few."""
-    parser.addoption("--long", action="store_true", help="many rounds of kill -9")
+    """`--long`: faults and histories with many rounds instead of a few."""
+    parser.addoption("--long", action="store_true", help="many rounds of kill -9, long histories")
 
 
 class OneStackEach(LoadScopeScheduling):  # type: ignore[misc]

@@ -63,10 +63,12 @@ def request_order_refund(
     order = lock_order(session, order_id)
     known = _find_by_key(session, draft.idempotency_key)
     if known:
-        if any(refund.order_id != order_id for refund in known):
+        if not _is_same(known, order_id, draft):
             raise Invalid("key_reused")
         return known
-    if order.state not in _REFUNDABLE:
+    # Paid while we came to its lock: the payment's lock comes first, so this call is too early.
+    is_just_paid = payment is None and find_order_payment(session, order_id) is not None
+    if order.state not in _REFUNDABLE or is_just_paid:
         raise Conflict("order_not_paid", f"order {order_id} is {order.state}")
     if payment is not None and has_open_dispute(session, payment.id):
         raise Conflict("order_disputed")
@@ -174,6 +176,22 @@ def _find_by_key(session: Session, key: str) -> Sequence[Refund]:
         .options(selectinload(Refund.lines))
         .order_by(Refund.id)
     ).all()
+
+
+def _is_same(known: Sequence[Refund], order_id: UUID, draft: OrderRefundDraft) -> bool:
+    """Whether these refunds are what the draft asks for. What goes back by the way it was paid may
+    go into the wallet, too; what goes into the wallet goes nowhere else."""
+    lines: dict[UUID, Money] = {}
+    for refund in known:
+        for part in refund.lines:
+            lines[part.order_line_id] = lines.get(part.order_line_id, Money(0)) + part.amount
+    ways = {refund.destination for refund in known}
+    return (
+        {refund.order_id for refund in known} == {order_id}
+        and {refund.licenses for refund in known} == {draft.licenses}
+        and lines == {line_id: amount for line_id, amount in draft.lines.items() if amount}
+        and (draft.destination is Destination.GATEWAY or ways == {Destination.WALLET})
+    )
 
 
 def _write(

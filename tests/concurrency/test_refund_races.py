@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from storefront.accounts.models import Role, User
 from storefront.bootstrap import Shop
+from storefront.checkout import flow
 from storefront.db import Database
 from storefront.disputes.flow import refresh_disputes
 from storefront.kit.ids import new_id
@@ -221,6 +222,27 @@ def test_the_word_of_a_refund_comes_while_its_answer_is_on_the_way(
     refresh_refunds(shop, payment.id)
     assert [one.state for one in refunds(shop)] == [RefundState.SUCCEEDED]
     assert booked(shop, PostingKind.REFUND) == 1
+
+
+def test_an_order_that_is_paid_in_this_very_moment_is_not_taken_for_one_without_a_payment(
+    shop: Shop, sandbox: RunningSandbox, buyer: User, staff: User
+) -> None:
+    """Or what was to go back to the card would go into the wallet."""
+    order_id = place(shop, buyer, TOTAL)
+    payment = latest_payment(shop, order_id)
+    act(sandbox, payment.gateway_session_id, "pay")
+    wanted = draft(shop, order_id, baht(100), Destination.GATEWAY)
+    slow_down_updates(shop.database, "variants", seconds=0.8)
+
+    with ThreadPoolExecutor(1) as pool:
+        paying = pool.submit(flow.refresh_payment, shop, payment.id)
+        wait_for_lingering(shop.database)
+        (outcome,) = race([partial(refund_order, shop, order_id, wanted, actor_id=staff.id)])
+        paying.result(timeout=20)
+
+    assert codes_of([outcome]) == ["order_not_paid"]
+    refund_order(shop, order_id, wanted, actor_id=staff.id)
+    assert [one.destination for one in refunds(shop)] == [Destination.GATEWAY]
 
 
 def test_giving_an_order_back_while_its_buyer_uses_the_same_code_again_does_not_deadlock(

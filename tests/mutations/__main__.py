@@ -22,7 +22,7 @@ from tests.mutations.money import MUTATIONS, Mutation
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What is installed or made is not copied but pointed to.
 SHARED = (".venv", "node_modules", "static/vendor", "build")
-PASSED, FAILED = 0, 1
+PASSED, FAILED, HUNG = 0, 1, 124
 LONGEST_SECONDS = 600
 
 
@@ -86,7 +86,7 @@ def is_found(copy: Path, mutation: Mutation) -> bool:
 
 
 def run_tests(copy: Path, tests: Sequence[str]) -> int:
-    """The exit code of pytest, which stops at the first failure."""
+    """The exit code of pytest, which stops at the first failure; HUNG when it never does."""
     command = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", *tests)
     environment = {
         **os.environ,
@@ -94,15 +94,17 @@ def run_tests(copy: Path, tests: Sequence[str]) -> int:
         "PYTHONPATH": str(copy),
         "HISTORIES_UNSHRUNK": "1",
     }
-    done = subprocess.run(
-        command,
-        cwd=copy,
-        env=environment,
-        capture_output=True,
-        timeout=LONGEST_SECONDS,
-        check=False,
-    )
-    return done.returncode
+    try:
+        return subprocess.run(
+            command,
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            timeout=LONGEST_SECONDS,
+            check=False,
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return HUNG
 
 
 if __name__ == "__main__":
