@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from storefront.kit.money import baht
 from tests.journeys.visitor import Visit
 
 Begin = Callable[..., Visit]
@@ -86,6 +87,7 @@ def test_account_pages_fit_and_are_accessible(visit: Begin, locale: str, width: 
     for path in MEMBER:
         check(visitor, path)
     # What only an order brings: the thank-you page, the order, the key that is shown.
+    visitor.fill_wallet("somchai", baht(1_000))
     visitor.place("balance")
     visitor.page.wait_for_url("**/checkout/orders/*")
     placed = visitor.page.url.removeprefix(visitor.url(""))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from storefront.kit.money import baht
 from tests.journeys.visitor import Visit
 
 KEY = re.compile(r"\b[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}\b")
@@ -32,6 +33,7 @@ def test_a_script_is_bought_and_its_key_is_good(
     visitor.sign_in(buyer)
     mails_before = len(visitor.mails_to(f"{buyer}@example.com", least=0))
 
+    visitor.fill_wallet(buyer, baht(1_000))
     visitor.add_to_cart(slug)
     visitor.place(method)
     if method == "stripe":
@@ -104,6 +106,7 @@ def test_a_reload_and_the_back_button_make_no_second_order(visit: Begin) -> None
     visitor = visit(locale="th")
     visitor.sign_in("somchai")
     before = order_numbers(visitor)
+    visitor.fill_wallet("somchai", baht(1_000))
     visitor.add_to_cart("qr-notify")
     visitor.place("balance")
     expect(visitor.page).to_have_url(re.compile(r"/checkout/orders/"))

@@ -8,7 +8,15 @@ from typing import Any
 
 import requests
 from playwright.sync_api import ConsoleMessage, Page, expect
+from sqlalchemy import select
 
+from storefront.accounts.models import User
+from storefront.bootstrap import boot
+from storefront.config import Settings
+from storefront.kit.ids import new_id
+from storefront.kit.money import Money
+from storefront.ledger.models import AccountKind, PostingKind
+from storefront.ledger.service import Leg, post_entries
 from storefront.sandbox.demo_stack import DemoStack
 
 # Statuses of pages that tests ask for on purpose; the browser reports each as an error.
@@ -64,6 +72,22 @@ class Visit:
         self.go("/checkout")
         self.page.locator(f"label:has(#method-{method}), #method-{method}").first.click()
         self.press("form[action$='/checkout'] button[type=submit]")
+
+    def fill_wallet(self, username: str, amount: Money) -> None:
+        """Put money into somebody's wallet, so that no other journey can have spent it."""
+        shop = boot(Settings.from_env(self.stack.environment), pool_size=1)
+        with shop.database.transaction() as session:
+            user_id = session.scalars(select(User.id).where(User.username == username)).one()
+            post_entries(
+                session,
+                kind=PostingKind.ADJUSTMENT,
+                reference=f"journey:{new_id()}",
+                legs=[
+                    Leg(AccountKind.ADJUSTMENTS, -amount),
+                    Leg(AccountKind.WALLET_PAID, amount, user_id),
+                ],
+            )
+        shop.database.engine.dispose()
 
     def press(self, selector: str) -> None:
         """Click the first visible one."""
