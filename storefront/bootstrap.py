@@ -9,6 +9,7 @@ from redis import Redis
 from storefront.config import Settings
 from storefront.db import Database, connect
 from storefront.kit.clock import Clock, system_clock
+from storefront.kit.signing import SigningKeys
 from storefront.licenses.keys import KeyVault
 from storefront.providers.discord import DiscordIdentity, IdentityProvider
 from storefront.providers.files import FileStore, S3Files
@@ -31,6 +32,7 @@ class Shop:
     mailer: Mailer
     identity: IdentityProvider
     vault: KeyVault
+    signing: SigningKeys
 
 
 def boot(settings: Settings, *, clock: Clock = system_clock, pool_size: int = 8) -> Shop:
@@ -63,4 +65,5 @@ def boot(settings: Settings, *, clock: Clock = system_clock, pool_size: int = 8)
         vault=KeyVault(
             pepper=settings.license_pepper, encryption_keys=settings.license_encryption_keys
         ),
+        signing=SigningKeys(settings.license_signing_keys),
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from storefront.bootstrap import boot
 from storefront.catalog.search.indexing import rebuild_index
 from storefront.config import Settings, SettingsError
+from storefront.kit.signing import make_signing_key
 from storefront.migrate import migrate
 from storefront.translations_check import find_gaps
 
@@ -42,6 +43,12 @@ def check_settings() -> int:
     return 0
 
 
+def print_signing_key() -> int:
+    """A new private key for LICENSE_SIGNING_KEYS."""
+    print(make_signing_key())
+    return 0
+
+
 def check_translations() -> int:
     """Every sentence of code and templates has a Thai translation."""
     gaps = find_gaps()
@@ -54,6 +61,7 @@ CHORES: Mapping[str, Callable[[], int]] = {
     "index-products": index_products,
     "check-settings": check_settings,
     "check-translations": check_translations,
+    "make-signing-key": print_signing_key,
 }
 
 if __name__ == "__main__":

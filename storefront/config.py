@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 
+from storefront.kit.signing import read_signing_key
+
 ENVIRONMENTS = ("production", "demo", "test")
 DISCORD_URL = "https://discord.com"
 STRIPE_API_URL = "https://api.stripe.com"
@@ -44,6 +46,7 @@ class Settings:
     admin_discord_ids: frozenset[str]
     license_pepper: str
     license_encryption_keys: tuple[str, ...]
+    license_signing_keys: tuple[str, ...]
     discord_client_id: str
     discord_client_secret: str
     discord_url: str
@@ -114,6 +117,7 @@ class _Reader:
             admin_discord_ids=frozenset(self.listed("ADMIN_DISCORD_IDS", pattern=r"\d{15,22}")),
             license_pepper=self.secret("LICENSE_PEPPER", 32),
             license_encryption_keys=self.fernet_keys("LICENSE_ENCRYPTION_KEYS"),
+            license_signing_keys=self.signing_keys("LICENSE_SIGNING_KEYS"),
             discord_client_id=self.text("DISCORD_CLIENT_ID"),
             discord_client_secret=self.text("DISCORD_CLIENT_SECRET"),
             discord_url=self.url("DISCORD_URL", ("http", "https"), default=DISCORD_URL).rstrip("/"),
@@ -187,6 +191,18 @@ class _Reader:
                 Fernet(key)
             except ValueError:
                 self.faults.append(f"{name} is malformed: Fernet keys are expected")
+                break
+        return keys
+
+    def signing_keys(self, name: str) -> tuple[str, ...]:
+        keys = self.listed(name, pattern=r"[A-Za-z0-9+/=]+")
+        for key in keys:
+            try:
+                read_signing_key(key)
+            except ValueError:
+                self.faults.append(
+                    f"{name} is malformed: RSA-2048 keys are expected, as make-signing-key prints"
+                )
                 break
         return keys
 

@@ -11,6 +11,7 @@ from storefront.disputes import models as disputes
 from storefront.guests import models as guests
 from storefront.ledger import models as ledger
 from storefront.licenses import models as licenses
+from storefront.licenses import usage_models as license_use
 from storefront.notifications import models as notifications
 from storefront.orders import models as orders
 from storefront.payments import models as payments
@@ -30,6 +31,7 @@ __all__ = [
     "disputes",
     "guests",
     "ledger",
+    "license_use",
     "licenses",
     "notifications",
     "orders",

@@ -21,6 +21,7 @@ from storefront.bootstrap import Shop, boot
 from storefront.catalog.views import list_counts
 from storefront.config import Settings, sqlalchemy_url
 from storefront.db import Database, connect
+from storefront.kit.signing import make_signing_key
 from storefront.migrate import migrate
 from storefront.sandbox.serve import RunningSandbox, start_sandbox
 from storefront.sandbox.services.databases import create_database, drop_database
@@ -102,6 +103,7 @@ def settings(database_url: str, valkey_url: str, sandbox: RunningSandbox) -> Set
             "ADMIN_DISCORD_IDS": "100000000000000001",
             "LICENSE_PEPPER": "test-pepper-" + "x" * 32,
             "LICENSE_ENCRYPTION_KEYS": FERNET_KEY,
+            "LICENSE_SIGNING_KEYS": make_signing_key(),
             "DISCORD_CLIENT_ID": sandbox.discord_client_id,
             "DISCORD_CLIENT_SECRET": sandbox.discord_client_secret,
             "DISCORD_URL": sandbox.discord_url,

@@ -53,6 +53,7 @@ def grants_of(lines: Sequence[OrderLine]) -> list[Grant]:
         Grant(
             order_line_id=line.id,
             product_id=product_id,
+            variant_id=line.variant_id,
             unit=unit,
             slots=line.slots,
             duration_days=line.duration_days,

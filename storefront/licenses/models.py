@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storefront.accounts.models import User
-from storefront.catalog.models import Product
+from storefront.catalog.models import Product, Variant
 from storefront.db import Base, Identified
 
 
@@ -23,14 +23,40 @@ class LicenseStatus(StrEnum):
     REVOKED = "revoked"
 
 
+class LicenseSource(StrEnum):
+    """Where a licence comes from."""
+
+    ORDER = "order"
+    TEBEX = "tebex"
+
+
+class AddressMode(StrEnum):
+    """How the servers of a licence are chosen: by their first checks, or by a list kept by hand."""
+
+    AUTO = "auto"
+    LIST = "list"
+
+
 class License(Identified, Base):
     """One key for one product of one bought unit (K1). The key itself is kept as an HMAC for
     look-up, its first four symbols for people, and an encrypted copy for its owner. `cause` is
-    the refund or dispute that ended it, which alone may bring it back to `status_before`."""
+    the refund or dispute that ended it, which alone may bring it back to `status_before`.
+
+    It comes of a line of an order, or of a purchase elsewhere that `source_reference` names.
+    `variant_id` is the tier it was bought as, which of a bundle's part is the bundle's.
+    """
 
     __tablename__ = "licenses"
     __table_args__ = (
         UniqueConstraint("order_line_id", "product_id", "unit"),
+        UniqueConstraint("source", "source_reference", "product_id", "unit"),
+        CheckConstraint("source IN ('order', 'tebex')", name="source"),
+        CheckConstraint(
+            "(source = 'order') = (order_line_id IS NOT NULL)"
+            " AND (source = 'order') = (source_reference IS NULL)",
+            name="one_source",
+        ),
+        CheckConstraint("address_mode IN ('auto', 'list')", name="address_mode"),
         CheckConstraint("status IN ('active', 'expired', 'suspended', 'revoked')", name="status"),
         CheckConstraint("cause IS NULL OR status IN ('suspended', 'revoked')", name="cause"),
         CheckConstraint("(cause IS NULL) = (status_before IS NULL)", name="status_before"),
@@ -45,16 +71,23 @@ class License(Identified, Base):
     key_encrypted: Mapped[str]
     product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    order_line_id: Mapped[UUID] = mapped_column(ForeignKey("order_items.id"))
+    variant_id: Mapped[UUID] = mapped_column(ForeignKey("variants.id"))
+    source: Mapped[str] = mapped_column(String(10), server_default=LicenseSource.ORDER)
+    source_reference: Mapped[str | None] = mapped_column(String(120))
+    order_line_id: Mapped[UUID | None] = mapped_column(ForeignKey("order_items.id"))
     unit: Mapped[int]
     status: Mapped[str] = mapped_column(String(10), default=LicenseStatus.ACTIVE)
     cause: Mapped[str | None] = mapped_column(String(60))
     status_before: Mapped[str | None] = mapped_column(String(10))
     slots: Mapped[int]
+    address_mode: Mapped[str] = mapped_column(String(4), server_default=AddressMode.AUTO)
+    note: Mapped[str] = mapped_column(String(1000), server_default="")
+    rotated_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
 
     product: Mapped[Product] = relationship(lazy="raise")
+    variant: Mapped[Variant] = relationship(lazy="raise")
     user: Mapped[User] = relationship(lazy="raise")
 
     def effective_status(self, now: datetime) -> LicenseStatus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from storefront.catalog.models import Product, Release
+from storefront.catalog.models import Product, Release, Variant
 from storefront.licenses.models import License, LicenseStatus
 from storefront.orders.models import Order, OrderLine
 
@@ -35,7 +35,7 @@ class LicenseRow:
     slots: int
     created_at: datetime
     expires_at: datetime | None
-    order_id: UUID
+    order_id: UUID | None
     order_reference: str
     latest_release: str | None
 
@@ -64,9 +64,7 @@ def list_order_licenses(
     """The licences that came of an order, without their latest release; who may see that order is
     for the caller to check."""
     found = session.execute(_licenses().where(OrderLine.order_id == order_id)).all()
-    return tuple(
-        _row(license, product, line, number, {}, now) for license, product, line, number in found
-    )
+    return tuple(_row(*row, {}, now) for row in found)
 
 
 def count_licenses(session: Session, user_id: UUID, *, now: datetime) -> LicenseCount:
@@ -100,51 +98,53 @@ def mask_key(hint: str) -> str:
     return hint + _HIDDEN
 
 
-def _licenses() -> Select[License, Product, OrderLine, int]:
+def _licenses() -> Select[License, Product, Variant, OrderLine | None, int | None]:
     return (
-        select(License, Product, OrderLine, Order.number)
+        select(License, Product, Variant, OrderLine, Order.number)
         .join(Product, Product.id == License.product_id)
-        .join(OrderLine, OrderLine.id == License.order_line_id)
-        .join(Order, Order.id == OrderLine.order_id)
+        .join(Variant, Variant.id == License.variant_id)
+        .outerjoin(OrderLine, OrderLine.id == License.order_line_id)
+        .outerjoin(Order, Order.id == OrderLine.order_id)
         .order_by(License.id.desc())
     )
 
 
 def _rows(
-    session: Session, query: Select[License, Product, OrderLine, int], now: datetime
+    session: Session,
+    query: Select[License, Product, Variant, OrderLine | None, int | None],
+    now: datetime,
 ) -> tuple[LicenseRow, ...]:
     found = session.execute(query).all()
     latest = _latest_releases(session, {row[0].product_id for row in found}, now)
-    return tuple(
-        _row(license, product, line, number, latest, now)
-        for license, product, line, number in found
-    )
+    return tuple(_row(*row, latest, now) for row in found)
 
 
 def _row(
     license: License,
     product: Product,
-    line: OrderLine,
-    number: int,
-    latest: dict[UUID, str],
+    variant: Variant,
+    line: OrderLine | None,
+    number: int | None,
+    latest: Mapping[UUID, str],
     now: datetime,
 ) -> LicenseRow:
+    # Its tier as it was sold: that may have got another name since.
     return LicenseRow(
         id=license.id,
         product_id=product.id,
         product_slug=product.slug,
         name_th=product.name_th,
         name_en=product.name_en,
-        variant_name_th=line.variant_name_th,
-        variant_name_en=line.variant_name_en,
+        variant_name_th=line.variant_name_th if line else variant.name_th,
+        variant_name_en=line.variant_name_en if line else variant.name_en,
         cover=product.cover,
         masked_key=mask_key(license.key_hint),
         status=license.effective_status(now),
         slots=license.slots,
         created_at=license.created_at,
         expires_at=license.expires_at,
-        order_id=line.order_id,
-        order_reference=f"QR-{number}",
+        order_id=line.order_id if line else None,
+        order_reference=f"QR-{number}" if line else license.source_reference or "",
         latest_release=latest.get(product.id),
     )
 

@@ -25,6 +25,7 @@ class Grant:
 
     order_line_id: UUID
     product_id: UUID
+    variant_id: UUID
     unit: int
     slots: int
     duration_days: int | None
@@ -53,6 +54,7 @@ def issue_licenses(
                 key_hint=sealed.key_hint,
                 key_encrypted=sealed.key_encrypted,
                 product_id=grant.product_id,
+                variant_id=grant.variant_id,
                 user_id=user_id,
                 order_line_id=grant.order_line_id,
                 unit=grant.unit,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from storefront.kit.signing import make_signing_key
 from storefront.sandbox.services.ports import LOOPBACK, choose_port
 from storefront.sandbox.world import state as world
 
@@ -53,6 +54,7 @@ class Secrets:
     license_pepper: str
     license_encryption_key: str
     stripe_webhook_secret: str
+    license_signing_key: str
 
 
 def choose_ports(folder: Path, *, web: int) -> Ports:
@@ -92,6 +94,7 @@ def kept_secrets(folder: Path) -> Secrets:
         license_pepper=secrets.token_urlsafe(48),
         license_encryption_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         stripe_webhook_secret=f"whsec_{secrets.token_urlsafe(24)}",
+        license_signing_key=make_signing_key(),
     )
     kept = Secrets(**{name: str(known.get(name) or new) for name, new in asdict(fresh).items()})
     if asdict(kept) != known:
@@ -112,6 +115,7 @@ def shop_settings(
         "ADMIN_DISCORD_IDS": OWNER_DISCORD_ID,
         "LICENSE_PEPPER": kept.license_pepper,
         "LICENSE_ENCRYPTION_KEYS": kept.license_encryption_key,
+        "LICENSE_SIGNING_KEYS": kept.license_signing_key,
         "DISCORD_CLIENT_ID": world.DISCORD_CLIENT_ID,
         "DISCORD_CLIENT_SECRET": world.DISCORD_CLIENT_SECRET,
         "DISCORD_URL": f"{ports.sandbox_url}/discord",

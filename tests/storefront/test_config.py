@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 
 from storefront.bootstrap import boot
 from storefront.config import Settings, SettingsError
+from storefront.kit.signing import make_signing_key
 from storefront.sandbox.serve import RunningSandbox
 
 GOOD = {
@@ -25,6 +26,7 @@ GOOD = {
     "ADMIN_DISCORD_IDS": "100000000000000001, 100000000000000002",
     "LICENSE_PEPPER": "pepper-of-keys-" + "x" * 30,
     "LICENSE_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+    "LICENSE_SIGNING_KEYS": make_signing_key(),
     "DISCORD_CLIENT_ID": "900000000000000001",
     "DISCORD_CLIENT_SECRET": "secret-of-discord",
     "STRIPE_SECRET_KEY": "sk_live_secretofstripe",
@@ -40,6 +42,7 @@ OPTIONAL = {"ENVIRONMENT", "S3_ENDPOINT_URL"}
 SECRETS = (
     *("secret-of-", "pass-of-", "pepper-of-", "secretofstripe", "whsec_", "key-of-s3"),
     GOOD["LICENSE_ENCRYPTION_KEYS"],
+    GOOD["LICENSE_SIGNING_KEYS"],
 )
 # Every way to say "this machine" that the resolver understands.
 LOOPBACK = (
@@ -104,6 +107,7 @@ def test_the_example_file_names_every_setting(root: Path) -> None:
         ("ADMIN_DISCORD_IDS", "somebody"),
         ("ADMIN_DISCORD_IDS", "100000000000000001,not-an-id"),
         ("LICENSE_ENCRYPTION_KEYS", "not-a-fernet-key"),
+        ("LICENSE_SIGNING_KEYS", "bm90LWEta2V5"),
         ("STRIPE_SECRET_KEY", "pk_live_public"),
         ("STRIPE_WEBHOOK_SECRETS", "one"),
         ("SMTP_URL", "http://mail.example.com"),

@@ -48,14 +48,17 @@ def test_issuing_again_issues_nothing_and_changes_no_key(shop: Shop, make: Facto
     buyer = make.user()
     buy(shop, make, buyer, (make.product(price=baht(100)), 1))
     (first,) = licenses_of(shop)
+    line_id = first.order_line_id
+    assert line_id is not None
 
     with shop.database.transaction() as session:
         issue_licenses(
             session,
             [
                 Grant(
-                    order_line_id=first.order_line_id,
+                    order_line_id=line_id,
                     product_id=first.product_id,
+                    variant_id=first.variant_id,
                     unit=1,
                     slots=9,
                     duration_days=None,

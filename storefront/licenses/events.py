@@ -1,0 +1,38 @@
+"""The diary of a licence: one row per step, in the transaction that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from storefront.licenses.usage_models import LicenseEvent
+
+SYSTEM, SERVER = "system", "server"
+
+
+def by_owner(user_id: UUID) -> str:
+    """The actor when an owner does something."""
+    return f"user:{user_id}"
+
+
+def by_staff(user_id: UUID) -> str:
+    """The actor when staff do something."""
+    return f"staff:{user_id}"
+
+
+def record_event(
+    session: Session,
+    license_id: UUID,
+    action: str,
+    *,
+    actor: str,
+    detail: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Write down what happened to a licence; keys never stand in `detail`."""
+    session.add(
+        LicenseEvent(license_id=license_id, action=action, actor=actor, detail=dict(detail))
+    )
