@@ -45,6 +45,7 @@ KEPT: Final = {
     "audit_entries.actor_id": "who did it then",
     "refunds.actor_id": "staff",
     "catalog_imports.created_by": "staff",
+    "license_flags.closed_by": "staff",
     "reconciliation_runs.started_by": "staff",
     "reconciliation_notes.author_id": "staff",
 }
