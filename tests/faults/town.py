@@ -47,7 +47,9 @@ class Town:
     # --- trouble ----------------------------------------------------------------------------
 
     def kill(self, name: str) -> int:
-        """kill -9, the web server's workers too; the process id it had."""
+        """kill -9, the web server's workers too; the process id it had. Whoever is down by itself
+        just now, because of an earlier kill, is waited for."""
+        self.stack.wait_running(name)
         pid = self.stack.kill(name)
         if name == "web":
             kill_group(pid)
@@ -102,11 +104,17 @@ class Town:
         """End all trouble that was asked for."""
         self._control("stripe/reset", {})
 
+    def forget_limits(self) -> None:
+        """So many checkouts a minute are nobody's habit; limits have tests of their own."""
+        with suppress(RedisError):
+            for key in self.shop.redis.scan_iter("*limits*"):
+                self.shop.redis.delete(key)
+
     # --- the buyer --------------------------------------------------------------------------
 
     def fill_cart(self) -> RenderedForm:
         """Money into the wallet, the cheapest script alone into the cart, on to the checkout."""
-        self._forget_limits()
+        self.forget_limits()
         self._empty_cart()
         slug, price = self._cheapest()
         Factory(self.shop.database).wallet(self.user, price)
@@ -272,12 +280,6 @@ class Town:
         own = select(Cart.id).where(Cart.user_id == self.user.id)
         with self.shop.database.transaction() as session:
             session.execute(delete(CartLine).where(CartLine.cart_id.in_(own)))
-
-    def _forget_limits(self) -> None:
-        """So many checkouts a minute are nobody's habit; limits have tests of their own."""
-        with suppress(RedisError):
-            for key in self.shop.redis.scan_iter("*limits*"):
-                self.shop.redis.delete(key)
 
     def _control(self, path: str, wanted: dict[str, object]) -> None:
         url = f"{self.stack.sandbox_url}/control/{path}"
