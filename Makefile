@@ -9,7 +9,8 @@ PAPER_FONTS = build/fonts/LICENSE_FONT
 CATALOGUES = $(wildcard storefront/translations/*/LC_MESSAGES/*.po)
 COVERS = build/covers/og.png
 COVER_SOURCES = $(wildcard storefront/sandbox/seed/covers*.py)
-PYTEST = $(PY) -m pytest -n 2
+# Three on two cores: journeys and faults wait for other processes most of the time.
+PYTEST = $(PY) -m pytest -n 3
 SOURCES = storefront admin api jobs tests wsgi.py
 
 .PHONY: help setup assets demo test test-fast faults bench check audit format lock browser clean

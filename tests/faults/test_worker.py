@@ -17,7 +17,7 @@ def test_what_a_killed_worker_had_in_hand_is_done_once_by_the_next(town: Town, d
     for _ in range(max(1, dice.rounds // 8)):
         trade = Trade(town, dice.random)
         trade.plan_purchase("stripe", part=True)()
-        # In this order: events of Stripe that wait must not keep the worker from the mail.
+        # In this order: events of Stripe that wait keep the worker from the mail.
         sending_mail = kill_while_sending_mail(town)
         kill_while_refunding(town, trade)
         asking_stripe = kill_while_asking_stripe(town)
@@ -58,6 +58,7 @@ def kill_while_asking_stripe(town: Town) -> UUID:
 
 def kill_while_sending_mail(town: Town) -> UUID:
     """A mail is being sent: the mail server has taken the connection and says nothing yet."""
+    town.wait("the worker's hands are free", town.is_idle, seconds=RECOVERY_SECONDS)
     form = town.fill_cart()
     with town.silent("sandbox"):
         town.buyer.insist(form, method="balance")

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from storefront.kit.clock import in_shop_zone
-from tests.journeys.test_pages import examine
+from tests.journeys.test_pages import VIEWS, examine
 from tests.journeys.visitor import Visit
 
 Begin = Callable[..., Visit]
@@ -101,13 +101,12 @@ def test_a_seller_changes_a_price_by_file(visit: Begin) -> None:
     expect(page.locator("main")).to_contain_text(re.compile(r"studio: Price.*฿490.*฿495", re.S))
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("locale", ["th", "en"])
+@pytest.mark.parametrize(("locale", "width", "theme"), VIEWS)
 def test_sales_files_and_audit_fit_and_are_accessible(
-    visit: Begin, locale: str, width: int
+    visit: Begin, locale: str, width: int, theme: str
 ) -> None:
     visitor = visit(locale=locale, width=width)
-    visitor.page.emulate_media(reduced_motion="reduce")
+    visitor.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
     visitor.sign_in("mali")
     for path in (
         "/admin/flash-sales",

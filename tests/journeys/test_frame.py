@@ -64,8 +64,7 @@ def test_a_first_visit_weighs_less_than_100_kilobytes_without_pictures(
     assert sum(sizes.values()) < MOST_BYTES, sorted(sizes.items(), key=lambda pair: -pair[1])
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("locale", ["th", "en"])
+@pytest.mark.parametrize(("locale", "width"), [("th", 390), ("en", 1280)])
 def test_nothing_moves_while_a_page_loads_and_scrolls(
     visit: Begin, locale: str, width: int
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.journeys.test_pages import check, examine
+from tests.journeys.test_pages import VIEWS, check, examine
 from tests.journeys.test_sale import download, reveal_newest_key
 from tests.journeys.visitor import Visit
 
@@ -89,11 +89,12 @@ def test_who_lost_the_mail_asks_for_another(visit: Begin) -> None:
     expect(other.page.locator("main")).to_contain_text(order_number)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("locale", ["th", "en"])
-def test_the_pages_of_guests_fit_and_are_accessible(visit: Begin, locale: str, width: int) -> None:
+@pytest.mark.parametrize(("locale", "width", "theme"), VIEWS)
+def test_the_pages_of_guests_fit_and_are_accessible(
+    visit: Begin, locale: str, width: int, theme: str
+) -> None:
     visitor = visit(locale=locale, width=width)
-    visitor.page.emulate_media(reduced_motion="reduce")
+    visitor.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
     visitor.add_to_cart("qr-fishing")
     check(visitor, "/cart")
     check(visitor, "/checkout")

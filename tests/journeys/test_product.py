@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from sqlalchemy import select
 
@@ -19,6 +18,7 @@ from storefront.config import Settings
 from storefront.db import Database
 from storefront.kit.money import baht
 from storefront.sandbox.demo_stack import DemoStack
+from tests.journeys.test_pages import VIEWS, check
 from tests.journeys.visitor import Visit
 from tests.storefront.catalog.rows import add_image, add_tier, set_stock
 from tests.support.factories import Factory
@@ -87,10 +87,7 @@ def _products(database: Database, make: Factory) -> dict[str, Product]:
     return found
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize(
-    ("locale", "width"), [("th", 390), ("en", 390), ("th", 1280), ("en", 1280)]
-)
+@pytest.mark.parametrize(("locale", "width", "theme"), VIEWS)
 def test_every_state_fits_and_is_accessible(
     visit: Begin, shelf: Shelf, locale: str, width: int, theme: str
 ) -> None:
@@ -98,24 +95,11 @@ def test_every_state_fits_and_is_accessible(
     visitor.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
     for state in shelf.products:
         if state not in MEMBERS_STATES:
-            look(visitor, shelf.path(state))
+            check(visitor, shelf.path(state))
     visitor.sign_in("somchai")
     for state in shelf.products:
-        look(visitor, shelf.path(state))
-    look(visitor, "/products?category=journeys")
-
-
-def look(visitor: Visit, path: str) -> None:
-    """It answers, has one heading, is not wider than the window, and axe has nothing to say."""
-    page = visitor.page
-    assert visitor.go(path).status == 200, path
-    assert page.locator("h1").count() == 1, path
-    wide = page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
-    assert wide <= 0, f"{path} is {wide} px too wide"
-    found = Axe().run(page)
-    assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
+        check(visitor, shelf.path(state))
+    check(visitor, "/products?category=journeys")
 
 
 @pytest.mark.parametrize("locale", ["th", "en"])
