@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, select, text
@@ -14,11 +14,10 @@ from sqlalchemy.orm import Session
 from storefront.licenses.usage_models import LicenseCheck
 
 KEPT: Final = timedelta(days=90)
-_FORGOTTEN_AT_ONCE: Final = 20_000
+FORGOTTEN_AT_ONCE: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(NamedTuple):
     """One question and its verdict. `license_id` is None for a key that is not known; `key_hint`
     is then what was sent, four symbols of it. `id` is the X-Request-Id of the answer."""
 
@@ -63,17 +62,17 @@ _WRITE = text(
     LEFT JOIN licenses l ON l.id = c.license_id
     ON CONFLICT (id) DO NOTHING"""
 )
-_COLUMNS: Final = (
-    *("id", "license_id", "key_hint", "code", "address", "product", "resource", "version"),
-    *("server_id", "event", "created_at"),
-)
 
 
 def write_checks(session: Session, checks: Sequence[Check]) -> None:
     """Write many at once, in one statement. Idempotent by id."""
     if checks:
         session.execute(
-            _WRITE, {name: [getattr(check, name) for check in checks] for name in _COLUMNS}
+            _WRITE,
+            {
+                name: list(column)
+                for name, column in zip(Check._fields, zip(*checks, strict=True), strict=True)
+            },
         )
 
 
@@ -110,10 +109,7 @@ def forget_checks(session: Session, *, now: datetime) -> int:
     """Delete checks older than 90 days, at most 20,000 at a time so that no statement runs long;
     how many. Ids are in the order of time, so the oldest are found by the primary key."""
     oldest = (
-        select(LicenseCheck.id)
-        .order_by(LicenseCheck.id)
-        .limit(_FORGOTTEN_AT_ONCE)
-        .scalar_subquery()
+        select(LicenseCheck.id).order_by(LicenseCheck.id).limit(FORGOTTEN_AT_ONCE).scalar_subquery()
     )
     gone = session.scalars(
         delete(LicenseCheck)

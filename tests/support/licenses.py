@@ -10,9 +10,11 @@ from sqlalchemy import select
 from storefront.accounts.models import User
 from storefront.bootstrap import Shop
 from storefront.kit.money import baht
+from storefront.licenses.lookup import KeyLookup
 from storefront.licenses.models import License
 from storefront.licenses.slots import Server
 from storefront.licenses.usage_models import LicenseEvent, LicenseSlot
+from storefront.licenses.verification import Code, Question, judge
 from tests.storefront.orders.purchases import buy
 from tests.support.factories import Factory
 
@@ -28,6 +30,17 @@ def own_license(shop: Shop, make: Factory, *, slots: int = 2, owner: User | None
             ).first()
             or License()
         )
+
+
+def code_of(shop: Shop, key: str) -> Code:
+    """The verdict on a key as far as it does not hang on slots, from the desk's own look-up."""
+    lookup = KeyLookup(shop.settings.database_url)
+    question = Question(key, "", "", "", "", "", "", "203.0.113.7", "203.0.113.7/32")
+    try:
+        facts = lookup.find(shop.vault.hash_key(key) or "", network=question.network, version="")
+    finally:
+        lookup.close()
+    return judge(facts, question, now=shop.clock())
 
 
 def server(address: str, *, server_id: str | None = None, resource: str = "qr") -> Server:
