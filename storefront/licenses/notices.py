@@ -19,11 +19,12 @@ from storefront.licenses.models import License
 from storefront.notifications.service import notify, queue_mail
 
 MAIL: Final = "license_news"
+NOTICE_PREFIX: Final = "license:"
 
 
 def notice_key(event_id: UUID) -> str:
     """The notice about an event of the diary: the mail is written from it."""
-    return f"license:{event_id}"
+    return f"{NOTICE_PREFIX}{event_id}"
 
 
 def license_path(license_id: UUID) -> str:
