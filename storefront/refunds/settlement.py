@@ -31,8 +31,7 @@ from storefront.wallet.service import find_spending
 def finish_wallet_refund(session: Session, refund: Refund, order: Order, *, now: datetime) -> None:
     """Put the money of a locked order's refund into the wallet, give the code back once all of the
     money is back, write the credit note, and tell the buyer. Locks the code, then the wallet, like
-    placing an order does;
-    idempotent by refund (L5)."""
+    placing an order does; idempotent by refund (L5)."""
     _give_code_back(session, order, now=now)
     issue_paper(session, refund, order, now=now)
     lock_standing(session, refund.user_id)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
+from typing import Any
 from uuid import UUID
 
 import requests
@@ -76,10 +77,16 @@ class Town:
     ) -> Callable[[], bool]:
         """The next such call of Stripe's API is answered so much later, before or after its effect;
         returns how to ask whether it hangs already."""
-        before = self._unanswered(call, after_effect)
+        known = {one["id"] for one in self._calls()}
         hang = {"match": call, "seconds": seconds, "after_effect": after_effect, "answers": True}
         self._control("stripe", {"fail_next": [hang]})
-        return lambda: self._unanswered(call, after_effect) > before
+        return lambda: any(
+            fnmatchcase(one["name"], call)
+            and one["id"] not in known
+            and one["has_effect"] is after_effect
+            and not one["is_answered"]
+            for one in self._calls()
+        )
 
     def upset_stripe(self, dice: random.Random) -> None:
         """Answers that are slow, wrong or lost; events that come late, twice and in any order."""
@@ -250,14 +257,11 @@ class Town:
             f"not in {seconds} s: {what}"
         )
 
-    def _unanswered(self, call: str, has_effect: bool) -> int:
-        calls = requests.get(f"{self.stack.sandbox_url}/control/stripe/calls", timeout=20).json()
-        return sum(
-            fnmatchcase(one["name"], call)
-            and one["has_effect"] is has_effect
-            and not one["is_answered"]
-            for one in calls
-        )
+    def _calls(self) -> list[dict[str, Any]]:
+        """The latest calls of Stripe's API."""
+        answer = requests.get(f"{self.stack.sandbox_url}/control/stripe/calls", timeout=20)
+        calls: list[dict[str, Any]] = answer.json()
+        return calls
 
     def _cheapest(self) -> tuple[str, Money]:
         with self.shop.database.reading() as session:

@@ -120,7 +120,11 @@ MUTATIONS = (
     Mutation(
         "a second refund of a top-up takes its bonus from the beginning",
         "storefront/wallet/bonus.py",
+        "    result = clawback_topup_bonus(\n        topup=topup.amount,\n"
+        "        bonus=topup.bonus,\n"
         "        refunded=refunded_before + refunded,\n",
+        "    result = clawback_topup_bonus(\n        topup=topup.amount,\n"
+        "        bonus=topup.bonus,\n"
         "        refunded=refunded,\n",
         (f"{REFUNDS}/test_wallet_refunds.py",),
     ),
@@ -183,9 +187,9 @@ MUTATIONS = (
     Mutation(
         "the code comes after the wallet",
         "storefront/refunds/settlement.py",
-        "    _give_code_back(session, order, now=now)\n    lock_standing",
+        "    _give_code_back(session, order, now=now)\n    issue_paper",
         "    lock_standing(session, refund.user_id)\n    _give_code_back(session, order, now=now)\n"
-        "    lock_standing",
+        "    issue_paper",
         (REFUND_RACES,),
     ),
     Mutation(

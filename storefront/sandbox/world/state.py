@@ -68,6 +68,7 @@ class StripeKnobs:
 class Call:
     """A call of Stripe's API: it came, perhaps it had its effect, perhaps it was answered."""
 
+    id: str
     name: str
     has_effect: bool = False
     is_answered: bool = False

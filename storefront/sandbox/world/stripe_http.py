@@ -46,7 +46,7 @@ def register_stripe_api(app: Flask, world: World) -> None:
 def _view(world: World, route: Route) -> Callable[..., Response]:
     def view(object_id: str = "") -> Response:
         request_id = new_id("req", 14)
-        call = Call(f"{request.method} {request.path.removeprefix('/stripe')}")
+        call = Call(request_id, f"{request.method} {request.path.removeprefix('/stripe')}")
         world.calls.append(call)
         fault = world.take_fault(call.name)
         knobs = world.stripe
