@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from statistics import median
 from typing import Final
 
+import psycopg
 from redis import Redis, RedisError
 
 from storefront.licenses.keys import KeyVault
@@ -53,16 +54,30 @@ def _turns(stack: DemoStack, count: int) -> Iterator[Mapping[str, Turn]]:
     small, large = _database(stack, vault, SMALL), _database(stack, vault, count)
     hashes = [vault.hash_key(key) or "" for key, _ in licenses.servers(SMALL)]
     lookups = [{"key_hash": one} for one in hashes]
-    settings = {"DATABASE_URL": small}
-    with running_web(stack, FLOOR, first_path="/json", settings=settings) as (floor, _):
+    settings = {"DATABASE_URL": f"{small}?options=-c%20idle_session_timeout%3D0"}
+    with ExitStack() as running:
+        floor, _ = running.enter_context(
+            running_web(stack, FLOOR, first_path="/json", settings=settings)
+        )
 
         def bare(path: str) -> Turn:
             bodies = lookups if path != "/json" else [None]
             sent = [request(f"{floor}{path}", body) for body in bodies]
             return lambda seconds: flood(floor, sent, seconds=seconds)
 
-        ours = _Ours(stack, redis_url=stack.environment["REDIS_URL"].rsplit("/", 1)[0] + "/5")
-        dead = _Ours(stack, redis_url=f"redis://{LOOPBACK}:{choose_port()}/0")
+        ours = stack.environment["REDIS_URL"].rsplit("/", 1)[0] + "/5"
+        dead = f"redis://{LOOPBACK}:{choose_port()}/0"
+
+        def verify(app: str, database_url: str, redis_url: str, count: int) -> Turn:
+            settings = {
+                "DATABASE_URL": database_url,
+                "REDIS_URL": redis_url,
+                "TRUSTED_PROXIES": LOOPBACK,
+            }
+            # Not /health, which says 503 without Redis.
+            started = running_web(stack, app, first_path=f"{PATH}?key=x", settings=settings)
+            return _asking(running.enter_context(started)[0], redis_url, count)
+
         yield {
             "PostgreSQL alone: the floor's look-up": lambda seconds: Load(
                 database_rate(small, hashes, seconds=seconds), 0.0, 0
@@ -70,52 +85,31 @@ def _turns(stack: DemoStack, count: int) -> Iterator[Mapping[str, Turn]]:
             "bare Flask: JSON": bare("/json"),
             FLOOR_NAME: bare("/verify"),
             SIGNED_FLOOR_NAME: bare("/signed"),
-            f"shop, not signed, {SMALL:,} licences": ours.turn(UNSIGNED, small, SMALL),
-            f"shop, not signed, {count:,} licences": ours.turn(UNSIGNED, large, count),
-            f"shop, not signed, {count:,} licences, Redis down": dead.turn(UNSIGNED, large, count),
-            f"shop, signed, {SMALL:,} licences": ours.turn(SHOP, small, SMALL),
-            f"shop, signed, {count:,} licences": ours.turn(SHOP, large, count),
-            f"shop, signed, {count:,} licences, Redis down": dead.turn(SHOP, large, count),
-            "shop, signed, one key beyond its limit": ours.turn(SHOP, large, 1),
+            f"shop, not signed, {SMALL:,} licences": verify(UNSIGNED, small, ours, SMALL),
+            f"shop, not signed, {count:,} licences": verify(UNSIGNED, large, ours, count),
+            "the same, Redis down": verify(UNSIGNED, large, dead, count),
+            f"shop, signed, {SMALL:,} licences": verify(SHOP, small, ours, SMALL),
+            f"shop, signed, {count:,} licences": verify(SHOP, large, ours, count),
+            "the same, signed, Redis down": verify(SHOP, large, dead, count),
+            "the same, signed, one key beyond its limit": verify(SHOP, large, ours, 1),
         }
 
 
-class _Ours:
-    """Shops with one Redis, or none. Each turn starts one: together they would take more
-    connections than the database has."""
+def _asking(url: str, redis_url: str, count: int) -> Turn:
+    """Ask a shop about so many licences, each from the address of its server."""
+    sent = [
+        request(f"{url}{PATH}", {"license_key": key, "resource": "r"}, address=address)
+        for key, address in licenses.servers(count)
+    ]
 
-    def __init__(self, stack: DemoStack, *, redis_url: str) -> None:
-        self._stack = stack
-        self._redis_url = redis_url
-
-    def turn(self, app: str, database_url: str, count: int) -> Turn:
-        """Ask a shop about so many licences, each from the address of its server."""
-        asked = list(licenses.servers(count))
-        settings = {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": self._redis_url,
-            "TRUSTED_PROXIES": LOOPBACK,
-        }
-
-        def turn(seconds: float) -> Load:
-            self._forget_counts()
-            # Not /health, which says 503 without Redis.
-            first = f"{PATH}?key=x"
-            with running_web(self._stack, app, first_path=first, settings=settings) as (url, _):
-                sent = [
-                    request(f"{url}{PATH}", {"license_key": key, "resource": "r"}, address=address)
-                    for key, address in asked
-                ]
-                flood(url, sent[-500:], seconds=WARM_UP_SECONDS)
-                # Within the limits: what is beyond them has a turn of its own.
-                self._forget_counts()
-                return flood(url, sent, seconds=seconds)
-
-        return turn
-
-    def _forget_counts(self) -> None:
+    def turn(seconds: float) -> Load:
+        flood(url, sent[-500:], seconds=WARM_UP_SECONDS)
+        # Within the limits: what is beyond them has a turn of its own.
         with suppress(RedisError):
-            Redis.from_url(self._redis_url).flushdb()
+            Redis.from_url(redis_url).flushdb()
+        return flood(url, sent, seconds=seconds)
+
+    return turn
 
 
 def _vault(stack: DemoStack) -> KeyVault:
@@ -129,4 +123,8 @@ def _vault(stack: DemoStack) -> KeyVault:
 def _database(stack: DemoStack, vault: KeyVault, count: int) -> str:
     url = create_database(stack.environment["DATABASE_URL"], f"licenses_{count}")
     licenses.fill(url, vault, count=count)
+    with psycopg.connect(url, autocommit=True) as connection:
+        # All shops together would hold more connections than there are: between their turns the
+        # look-ups lose theirs, and get others.
+        connection.execute(f"ALTER DATABASE licenses_{count} SET idle_session_timeout = '3s'")
     return url
