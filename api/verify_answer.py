@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from storefront.kit.signing import SigningKeys
 from storefront.licenses.keys import normalize_key
-from storefront.licenses.slots import license_path
+from storefront.licenses.notices import license_path
 from storefront.licenses.verification import (
     Code,
     Question,

@@ -27,7 +27,7 @@ def notice_key(event_id: UUID) -> str:
     return f"{NOTICE_PREFIX}{event_id}"
 
 
-def license_path(license_id: UUID) -> str:
+def license_path(license_id: UUID | str) -> str:
     """The page of a licence, without a language."""
     return f"/account/licenses/{license_id}"
 

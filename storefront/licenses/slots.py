@@ -2,7 +2,8 @@
 (licence and position, licence and network) let exactly as many in as the licence has slots,
 however many ask at once (K3).
 
-What changes here writes an event in the same transaction; the owner is told when a slot moved.
+What changes here writes an event in the same transaction; `news` tells the owner of a slot that
+moved, a minute later, because nothing may be slow while a server waits.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from sqlalchemy.orm import Session
 from storefront.licenses.events import SERVER, record_event
 from storefront.licenses.models import License
 from storefront.licenses.usage_models import LicenseSlot, Network
-from storefront.notifications.service import notify
 
 IDLE: Final = timedelta(hours=24)
 """A slot that was not seen for so long gives way to a new server when all are taken."""
@@ -164,11 +164,6 @@ def release_slot(session: Session, license_id: UUID, server: Server) -> bool:
     return True
 
 
-def license_path(license_id: UUID | str) -> str:
-    """Where its owner sees this licence: the address in messages and notices."""
-    return f"/account/licenses/{license_id}"
-
-
 def _take_idle_slot(
     session: Session, license_id: UUID, server: Server, names: Mapping[str, Any], *, now: datetime
 ) -> Binding:
@@ -186,16 +181,6 @@ def _take_idle_slot(
         return Binding.FULL
     detail = {"position": moved.position, "from": str(moved.network), "to": str(server.network)}
     record_event(session, license_id, "slot_moved", actor=SERVER, detail=detail)
-    notify(
-        session,
-        license.user_id,
-        type="system",
-        event="slot_moved",
-        context={"key_hint": license.key_hint, **detail},
-        path=license_path(license_id),
-        dedupe_key=f"slot_moved:{license_id}:{moved.position}:{now.isoformat()}",
-        now=now,
-    )
     return Binding.MOVED
 
 
