@@ -23,7 +23,6 @@ from storefront.licenses.gifts import (
 )
 from storefront.licenses.models import License
 from storefront.licenses.page import open_page
-from storefront.licenses.verification import Code
 from storefront.notifications.models import Notification
 from storefront.orders.models import OrderLine
 from tests.storefront.orders.purchases import buy
@@ -32,12 +31,12 @@ from tests.support.license_use import (
     ask,
     bind,
     diary_of,
+    find_by_key,
     networks_of,
     only_license,
     read_license,
     set_license,
 )
-from tests.support.licenses import code_of
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ def test_accepted_it_has_a_new_key_and_the_giver_has_nothing(
     taken = read_license(shop, license.id)
     assert taken.user_id == friend.id
     assert networks_of(shop, license.id) == []
-    assert code_of(shop, old) is Code.NOT_FOUND
+    assert find_by_key(shop, old) is None
     with shop.database.reading() as session:
         page = open_page(session, license.id, user_id=friend.id, now=shop.clock())
         with pytest.raises(NotFound):
