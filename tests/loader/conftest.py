@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +27,7 @@ from tests.loader.reference import sign_as_agreed
 from tests.loader.wire import Wire
 from tests.storefront.orders.purchases import buy
 from tests.support.factories import Factory
-from tests.support.fivem import GameServer, TrueTime
+from tests.support.fivem import GameServer, Resource, TrueTime
 
 VERIFY_PATH = "/api/licenses/verify"
 SCRIPT = "qr-script"
@@ -42,14 +44,24 @@ class Quiet(WSGIRequestHandler):
         """See above."""
 
 
+@contextmanager
+def serve(shop: Shop) -> Iterator[str]:
+    """This shop over HTTP, with the clock of the simulated world; its address."""
+    app = create_app(replace(shop, clock=_truth.clock))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @pytest.fixture(scope="session")
 def served_shop(booted_shop: Shop) -> Iterator[str]:
-    """The address of the real shop, whose clock is that of the simulated world."""
-    app = create_app(replace(booted_shop, clock=_truth.clock))
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    """The address of the real shop."""
+    with serve(booted_shop) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +98,7 @@ def bought(shop: Shop, make: Factory, truth: TrueTime) -> Bought:
 
 
 Servers = Callable[..., GameServer]
+Script = Callable[..., dict[str, bytes]]
 
 
 @pytest.fixture
@@ -103,7 +116,7 @@ def game_servers(tmp_path: Path, truth: TrueTime) -> Servers:
 
 
 @pytest.fixture
-def script(bought: Bought, wire: Wire) -> Callable[..., dict[str, bytes]]:
+def script(bought: Bought, wire: Wire) -> Script:
     """script(...): the files of the bought script with the loader in it."""
 
     def make(
@@ -126,10 +139,18 @@ def script(bought: Bought, wire: Wire) -> Callable[..., dict[str, bytes]]:
 
 
 @pytest.fixture
-def server(
-    game_servers: Servers, script: Callable[..., dict[str, bytes]], bought: Bought
-) -> GameServer:
+def server(game_servers: Servers, script: Script, bought: Bought) -> GameServer:
     """A game server with the script in place and its key in server.cfg; nothing is started."""
     server = game_servers(convars={f"qr_license_{bought.product.slug}": bought.key})
     server.install(script(), name=SCRIPT)
     return server
+
+
+def code_of(resource: Resource) -> str:
+    """How the loader sees its licence."""
+    return str(resource.export("licenseStatus")["code"])
+
+
+def asked(server: GameServer) -> list[dict[str, Any]]:
+    """The questions a server asked, in order."""
+    return [json.loads(request["data"]) for request in server.requests]

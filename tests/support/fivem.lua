@@ -39,7 +39,8 @@ function Citizen.SetTimeout(pause, fn) start(pause, fn) end
 Wait, CreateThread, SetTimeout = Citizen.Wait, Citizen.CreateThread, Citizen.SetTimeout
 
 function IsDuplicityVersion() return true end
-function GetGameTimer() return time.timer end
+-- 32 bits with a sign, as there.
+function GetGameTimer() return (time.timer + 0x80000000 & 0xffffffff) - 0x80000000 end
 function GetCurrentResourceName() return name end
 function GetConvar(key, default) return convars[key] or default end
 function GetResourceMetadata(resource, key, index)

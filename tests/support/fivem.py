@@ -101,6 +101,10 @@ class Resource:
         self._host.trigger(event, *values)
         self._server.settle()
 
+    def set_convar(self, name: str, value: str) -> None:
+        """As `set` on the console does while the server runs."""
+        self._host.setConvar(name, value)
+
     def load(self) -> None:
         """Read the manifest and run the server scripts it names."""
         manifest = (self.folder / "fxmanifest.lua").read_text()
@@ -234,7 +238,7 @@ class GameServer:
 
     def perform(self, request: dict[str, Any]) -> Answer:
         """One request of FXServer's HTTP client."""
-        self.requests.append(request)
+        self.requests.append({**request, "at": self._now})
         answer = self._perform(
             request["url"],
             method=request["method"],
