@@ -47,6 +47,7 @@ import storefront.catalog.views
 import storefront.checkout.views
 import storefront.delivery.views
 import storefront.guests.views
+import storefront.licenses.guide_views
 import storefront.licenses.views
 import storefront.notifications.views
 import storefront.orders.views
@@ -215,6 +216,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         storefront.guests.views,
         storefront.orders.views,
         storefront.licenses.views,
+        storefront.licenses.guide_views,
         storefront.delivery.views,
         storefront.wallet.views,
         storefront.receipts.views,

@@ -20,7 +20,7 @@ from storefront.app import create_app
 from storefront.bootstrap import Shop
 from storefront.kit.money import baht
 from storefront.licenses.models import License
-from storefront.loader.files import OnRefusal, loader_files
+from storefront.loader.files import OnRefusal, loader_files, verify_url
 from storefront.loader.manifest import with_loader
 from tests.api.conftest import Bought
 from tests.loader.reference import sign_as_agreed
@@ -29,7 +29,6 @@ from tests.storefront.orders.purchases import buy
 from tests.support.factories import Factory
 from tests.support.fivem import GameServer, Resource, TrueTime
 
-VERIFY_PATH = "/api/licenses/verify"
 SCRIPT = "qr-script"
 HOUR = 3600.0
 MANIFEST = b"fx_version 'cerulean'\ngame 'gta5'\nlua54 'yes'\nversion '1.0.0'\n"
@@ -127,7 +126,7 @@ def script(bought: Bought, wire: Wire) -> Script:
             **loader_files(
                 **{
                     "product_slug": bought.product.slug,
-                    "verify_url": url + VERIFY_PATH,
+                    "verify_url": verify_url(url),
                     "public_keys": bought.shop.signing.public,
                     "on_refusal": on_refusal,
                     **options,
