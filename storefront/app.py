@@ -49,6 +49,7 @@ import storefront.delivery.views
 import storefront.guests.views
 import storefront.licenses.change_views
 import storefront.licenses.gift_views
+import storefront.licenses.guide_views
 import storefront.licenses.views
 import storefront.notifications.views
 import storefront.orders.views
@@ -221,6 +222,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         storefront.licenses.views,
         storefront.licenses.change_views,
         storefront.licenses.gift_views,
+        storefront.licenses.guide_views,
         storefront.delivery.views,
         storefront.wallet.views,
         storefront.receipts.views,
