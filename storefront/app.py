@@ -56,6 +56,7 @@ import storefront.receipts.views
 import storefront.seo
 import storefront.sharing
 import storefront.styleguide
+import storefront.tebex.views
 import storefront.wallet.views
 from storefront.accounts.queries import Visitor, find_visitor
 from storefront.assets import init_assets
@@ -213,6 +214,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         storefront.cart.views,
         storefront.checkout.views,
         storefront.guests.views,
+        storefront.tebex.views,
         storefront.orders.views,
         storefront.licenses.views,
         storefront.delivery.views,

@@ -110,6 +110,7 @@ def settings(database_url: str, valkey_url: str, sandbox: RunningSandbox) -> Set
             "STRIPE_SECRET_KEY": sandbox.stripe_secret_key,
             "STRIPE_WEBHOOK_SECRETS": sandbox.webhook_secret,
             "STRIPE_API_URL": sandbox.stripe_url,
+            "TEBEX_WEBHOOK_SECRETS": "tebex-secret-of-the-tests",
             "SMTP_URL": sandbox.smtp_url,
             "MAIL_FROM": "QR Studios <shop@example.com>",
             "S3_ENDPOINT_URL": sandbox.s3_url,
