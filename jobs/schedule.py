@@ -21,6 +21,12 @@ from jobs.bonus import expire_bonuses, warn_of_bonus_expiry
 from jobs.cleanup import purge
 from jobs.flash_sales import announce_flash_sales
 from jobs.guests import finish_adoptions
+from jobs.licenses import (
+    expire_licenses,
+    tell_of_moved_slots,
+    warn_of_license_expiry,
+    watch_licenses,
+)
 from jobs.outbox import sweep_outbox
 from jobs.payments import sweep_payments
 from jobs.receipts import sweep as sweep_receipts
@@ -54,6 +60,10 @@ SCHEDULE = (
     Entry("announce_flash_sales", timedelta(seconds=30), announce_flash_sales),
     Entry("expire_bonuses", timedelta(seconds=60), expire_bonuses),
     Entry("warn_of_bonus_expiry", timedelta(minutes=30), warn_of_bonus_expiry),
+    Entry("expire_licenses", timedelta(seconds=60), expire_licenses),
+    Entry("warn_of_license_expiry", timedelta(minutes=30), warn_of_license_expiry),
+    Entry("tell_of_moved_slots", timedelta(seconds=60), tell_of_moved_slots),
+    Entry("watch_licenses", timedelta(minutes=5), watch_licenses),
     Entry("finish_adoptions", timedelta(seconds=60), finish_adoptions),
     Entry("tend_index", timedelta(minutes=5), tend_index),
     Entry("start_due_run", timedelta(minutes=1), start_due_run),

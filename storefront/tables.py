@@ -10,6 +10,8 @@ from storefront.delivery import models as delivery
 from storefront.disputes import models as disputes
 from storefront.guests import models as guests
 from storefront.ledger import models as ledger
+from storefront.licenses import abuse_models as license_abuse
+from storefront.licenses import gift_models as license_gifts
 from storefront.licenses import models as licenses
 from storefront.licenses import usage_models as license_use
 from storefront.notifications import models as notifications
@@ -32,6 +34,8 @@ __all__ = [
     "disputes",
     "guests",
     "ledger",
+    "license_abuse",
+    "license_gifts",
     "license_use",
     "licenses",
     "notifications",

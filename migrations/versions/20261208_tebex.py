@@ -4,7 +4,7 @@ from alembic import op
 import sqlalchemy as sa
 
 revision = "c18d7f4ea209"
-down_revision = "5a1c0e7d3b92"
+down_revision = "7c3e2a9f5db4"
 branch_labels = None
 depends_on = None
 

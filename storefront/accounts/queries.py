@@ -21,6 +21,7 @@ class Visitor:
 
     id: UUID
     session_id: UUID
+    signed_in_at: datetime
     token: str
     username: str
     display_name: str
@@ -50,6 +51,7 @@ def find_visitor(session: Session, token: str, *, now: datetime) -> Visitor | No
         select(
             User.id,
             SignInSession.id.label("session_id"),
+            SignInSession.created_at.label("signed_in_at"),
             User.username,
             User.display_name,
             User.avatar_url,
@@ -71,6 +73,7 @@ def find_visitor(session: Session, token: str, *, now: datetime) -> Visitor | No
     return Visitor(
         id=row.id,
         session_id=row.session_id,
+        signed_in_at=row.signed_in_at,
         token=token,
         username=row.username,
         display_name=row.display_name,

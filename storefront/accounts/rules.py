@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 from urllib.parse import urlsplit
 
 from storefront.accounts.models import Role
+
+# OWASP ASVS 5, 7.5.3: what is worth stealing asks for a fresh sign-in.
+RECENT_SIGN_IN: Final = timedelta(minutes=30)
 
 
 class Permission(StrEnum):
@@ -36,6 +41,12 @@ _PERMISSIONS: dict[Role, frozenset[Permission]] = {
 def role_permits(role: Role, permission: Permission) -> bool:
     """Whether people of this role have that right."""
     return permission in _PERMISSIONS[role]
+
+
+def is_recent(signed_in_at: datetime, *, now: datetime) -> bool:
+    """Whether somebody signed in so shortly before that it is still they who sit there: within 30
+    minutes."""
+    return signed_in_at > now - RECENT_SIGN_IN
 
 
 def safe_next_path(target: str | None, *, fallback: str = "/") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from uuid import UUID
 
 import uuid_utils.compat
@@ -31,3 +32,9 @@ def parse_id(text: str) -> UUID | None:
 def random_crockford(length: int) -> str:
     """`length` random symbols of Crockford base32 (no I, L, O, U): 5 bits each."""
     return "".join(secrets.choice(CROCKFORD) for _ in range(length))
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """The smallest identifier that could have been made at a moment: rows since then are those with
+    an id from here on, which the primary key finds."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)

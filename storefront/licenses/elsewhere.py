@@ -1,18 +1,14 @@
-"""Licences that come of a purchase made somewhere else: issued, suspended and ended by its name.
-
-`source` and `reference` name the purchase there; only the caller, who holds it locked, changes its
-licences, so that the updates here lock rows that nobody else takes in another order. All of it is
-idempotent, and in force with the commit.
-"""
+"""Licences that come of a purchase made somewhere else: issued by its name. What becomes of them
+afterwards is in `endings`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, null, select, update
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -62,56 +58,6 @@ def issue_foreign(
     return sum(issued)
 
 
-def suspend_foreign(session: Session, origin: Origin, *, cause: str) -> None:
-    """Suspend every good licence of the purchase."""
-    _end(session, origin, [LicenseStatus.ACTIVE], status=LicenseStatus.SUSPENDED, cause=cause)
-
-
-def revoke_foreign(session: Session, origin: Origin, *, cause: str) -> None:
-    """End every licence of the purchase that is not revoked already. What somebody else suspended
-    is ended too, and does not come back as suspended by this cause."""
-    others = [one for one in LicenseStatus if one is not LicenseStatus.REVOKED]
-    _end(session, origin, others, status=LicenseStatus.REVOKED, cause=cause)
-
-
-def restore_foreign(session: Session, origin: Origin, *, cause: str) -> None:
-    """What this cause had suspended or revoked is again what it was before."""
-    ids = session.scalars(
-        update(License)
-        .where(_of(origin), License.cause == cause, License.status_before.is_not(None))
-        .values(status=License.status_before, status_before=null(), cause=null())
-        .returning(License.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    _record(session, ids, "restore", cause)
-
-
-def _end(
-    session: Session,
-    origin: Origin,
-    from_states: Sequence[LicenseStatus],
-    *,
-    status: LicenseStatus,
-    cause: str,
-) -> None:
-    ids = session.scalars(
-        update(License)
-        .where(_of(origin), License.status.in_(from_states))
-        .values(
-            # Of two causes in a row the first knows what the licence was.
-            status_before=case(
-                (License.status_before.is_(None), License.status), else_=License.status_before
-            ),
-            status=status,
-            cause=cause,
-        )
-        .returning(License.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    action = "suspend" if status is LicenseStatus.SUSPENDED else "revoke"
-    _record(session, ids, action, cause)
-
-
 def _issue(
     session: Session,
     grant: ForeignGrant,
@@ -152,14 +98,11 @@ def _issue(
     )
     if license_id is None:
         return False
-    record_event(session, license_id, "issue", actor=SYSTEM, detail={"source": origin.source.value})
+    record_event(
+        session, license_id, "issued", actor=SYSTEM, detail={"source": origin.source.value}
+    )
     return True
 
 
 def _of(origin: Origin) -> ColumnElement[bool]:
     return (License.source == origin.source) & (License.source_reference == origin.reference)
-
-
-def _record(session: Session, ids: Sequence[UUID], action: str, cause: str) -> None:
-    for license_id in ids:
-        record_event(session, license_id, action, actor=SYSTEM, detail={"cause": cause})

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from storefront.accounts.models import User
 from storefront.catalog.models import Product, Variant
 from storefront.db import Base, Identified
+from storefront.kit.state import Machine
 
 
 class LicenseStatus(StrEnum):
@@ -21,6 +22,49 @@ class LicenseStatus(StrEnum):
     EXPIRED = "expired"
     SUSPENDED = "suspended"
     REVOKED = "revoked"
+
+
+class LicenseAction(StrEnum):
+    """What can be done to a licence. REINSTATE is the money's: a refund that failed or a dispute
+    that was won takes back what it did, and nothing else does."""
+
+    SUSPEND = "suspend"
+    RESTORE = "restore"
+    REVOKE = "revoke"
+    EXPIRE = "expire"
+    EXTEND = "extend"
+    RENEW = "renew"
+    REINSTATE = "reinstate"
+
+
+_LONGER = {
+    LicenseStatus.ACTIVE: LicenseStatus.ACTIVE,
+    LicenseStatus.EXPIRED: LicenseStatus.ACTIVE,
+    # Time can be added to what is suspended, but does not end the suspension.
+    LicenseStatus.SUSPENDED: LicenseStatus.SUSPENDED,
+}
+
+LICENSE_MACHINE: Machine[LicenseStatus, LicenseAction] = Machine(
+    {
+        LicenseAction.SUSPEND: {
+            LicenseStatus.ACTIVE: LicenseStatus.SUSPENDED,
+            LicenseStatus.EXPIRED: LicenseStatus.SUSPENDED,
+        },
+        LicenseAction.RESTORE: {LicenseStatus.SUSPENDED: LicenseStatus.ACTIVE},
+        LicenseAction.REVOKE: {
+            LicenseStatus.ACTIVE: LicenseStatus.REVOKED,
+            LicenseStatus.EXPIRED: LicenseStatus.REVOKED,
+            LicenseStatus.SUSPENDED: LicenseStatus.REVOKED,
+        },
+        LicenseAction.EXPIRE: {LicenseStatus.ACTIVE: LicenseStatus.EXPIRED},
+        LicenseAction.EXTEND: _LONGER,
+        LicenseAction.RENEW: _LONGER,
+        LicenseAction.REINSTATE: {
+            LicenseStatus.SUSPENDED: LicenseStatus.ACTIVE,
+            LicenseStatus.REVOKED: LicenseStatus.ACTIVE,
+        },
+    }
+)
 
 
 class LicenseSource(StrEnum):
@@ -64,6 +108,11 @@ class License(Identified, Base):
         CheckConstraint("unit >= 1", name="unit"),
         Index("ix_licenses_user", "user_id", "id"),
         Index("ix_licenses_cause", "cause", postgresql_where=text("cause IS NOT NULL")),
+        Index(
+            "ix_licenses_expires",
+            "expires_at",
+            postgresql_where=text("status = 'active' AND expires_at IS NOT NULL"),
+        ),
     )
 
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)

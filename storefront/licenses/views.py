@@ -32,7 +32,8 @@ def reveal(license_id: str) -> Response:
     wanted = parse_id(license_id)
     if wanted is None:
         raise NotFound("license")
-    key = service.reveal_key(read(), wanted, user_id=visitor().id, vault=shop().vault)
+    with shop().database.transaction() as tx:
+        key = service.reveal_key(tx, wanted, user_id=visitor().id, vault=shop().vault)
     licenses = _mine()
     response = render(
         "storefront/licenses/index.html",

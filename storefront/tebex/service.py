@@ -21,12 +21,7 @@ from storefront.accounts.service import hold_person
 from storefront.errors import Conflict, DomainError, Kind, NotFound
 from storefront.kit.ids import new_id
 from storefront.kit.state import Moved
-from storefront.licenses.elsewhere import (
-    Origin,
-    restore_foreign,
-    revoke_foreign,
-    suspend_foreign,
-)
+from storefront.licenses.endings import bring_back, revoke_purchase, suspend_purchase
 from storefront.licenses.keys import KeyVault
 from storefront.licenses.models import LicenseSource
 from storefront.notifications.service import notify
@@ -196,11 +191,6 @@ def cause_of(purchase_id: UUID) -> str:
     return f"tebex:{purchase_id}"
 
 
-def origin_of(purchase: TebexPurchase) -> Origin:
-    """How its licences name it."""
-    return Origin(source=LicenseSource.TEBEX, reference=purchase.transaction_id)
-
-
 def _is_renewal(session: Session, payment: TebexPayment) -> bool:
     """Whether this is a later payment of a subscription whose first one made the keys."""
     if payment.subscription is None:
@@ -296,18 +286,18 @@ def _follow_standing(
     session: Session, purchase: TebexPurchase, standing: Standing, *, now: datetime
 ) -> None:
     """What a change of a purchase's fate does to its licences, and who hears of it."""
-    origin, cause = origin_of(purchase), cause_of(purchase.id)
+    cause, reference = cause_of(purchase.id), purchase.transaction_id
     match standing:
         case Standing.ENDED:
-            revoke_foreign(session, origin, cause=cause)
+            revoke_purchase(session, LicenseSource.TEBEX, reference, cause=cause)
             _tell(session, purchase, "tebex_ended", now=now)
         case Standing.DISPUTED:
             # A lost dispute that is open again was revoked, and is again what it was before.
-            restore_foreign(session, origin, cause=cause)
-            suspend_foreign(session, origin, cause=cause)
+            bring_back(session, cause=cause)
+            suspend_purchase(session, LicenseSource.TEBEX, reference, cause=cause)
             _tell(session, purchase, "tebex_disputed", now=now)
         case Standing.GOOD:
-            restore_foreign(session, origin, cause=cause)
+            bring_back(session, cause=cause)
             if purchase.state == PurchaseState.WAITING:
                 _queue_mail_for(session, purchase, now=now)
         case Standing.UNPAID:

@@ -46,6 +46,8 @@ KEPT: Final = {
     "refunds.actor_id": "staff",
     "catalog_imports.created_by": "staff",
     "license_flags.closed_by": "staff",
+    "license_gifts.giver_id": "guests cannot give",
+    "license_gifts.receiver_id": "guests cannot take: they have no name to be found by",
     "reconciliation_runs.started_by": "staff",
     "reconciliation_notes.author_id": "staff",
 }

@@ -91,7 +91,7 @@ def test_a_key_is_shown_to_its_owner_alone(shop: Shop, make: Factory) -> None:
     buy(shop, make, owner, (make.product(price=baht(100)), 1))
     (license,) = licenses_of(shop)
 
-    with shop.database.reading() as session:
+    with shop.database.transaction() as session:
         key = reveal_key(session, license.id, user_id=owner.id, vault=shop.vault)
         assert verify_key(session, key, product=None, vault=shop.vault, now=shop.clock()).code == (
             Code.VALID

@@ -1,0 +1,3 @@
+"""Purchases made at Tebex as staff read them."""
+
+from __future__ import annotations
