@@ -22,6 +22,9 @@ import admin.images
 import admin.imports
 import admin.jobs
 import admin.ledger
+import admin.license_actions
+import admin.license_flags
+import admin.licenses
 import admin.orders
 import admin.overview
 import admin.payments
@@ -35,6 +38,7 @@ import admin.refunds
 import admin.releases
 import admin.search_words
 import admin.seller
+import admin.tebex
 import admin.topup_packages
 import admin.wallets
 import admin.webhooks
@@ -242,6 +246,10 @@ def _register_pages(app: Flask, shop: Shop) -> None:
     app.register_blueprint(admin.topup_packages.bp)
     app.register_blueprint(admin.payments.bp)
     app.register_blueprint(admin.ledger.bp)
+    app.register_blueprint(admin.licenses.bp)
+    app.register_blueprint(admin.license_actions.bp)
+    app.register_blueprint(admin.license_flags.bp)
+    app.register_blueprint(admin.tebex.bp)
     app.register_blueprint(admin.webhooks.bp)
     app.register_blueprint(admin.jobs.bp)
     app.register_blueprint(admin.receipts.bp)
