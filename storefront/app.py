@@ -51,6 +51,8 @@ import storefront.catalog.views
 import storefront.checkout.views
 import storefront.delivery.views
 import storefront.guests.views
+import storefront.licenses.change_views
+import storefront.licenses.gift_views
 import storefront.licenses.views
 import storefront.notifications.views
 import storefront.orders.views
@@ -221,6 +223,8 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         storefront.tebex.views,
         storefront.orders.views,
         storefront.licenses.views,
+        storefront.licenses.change_views,
+        storefront.licenses.gift_views,
         storefront.delivery.views,
         storefront.wallet.views,
         storefront.receipts.views,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, cast
@@ -28,6 +29,7 @@ from storefront.catalog.alerts import notice_key
 from storefront.config import Settings
 from storefront.guests.queries import find_recovery, list_open_guests, list_purchases
 from storefront.language import date_text, datetime_text, money_text, text_of
+from storefront.licenses import notices as licenses
 from storefront.notifications.models import Notification
 from storefront.orders.models import Order, OrderLine
 from storefront.paths import ROOT
@@ -99,6 +101,7 @@ def compose_mail(
         "orders_url": address("/account/orders"),
         "order_url": address(f"/account/orders/{subject_id}"),
         "refunded_url": address(f"/account/orders/{context.get('order_id')}"),
+        "path_url": address(str(context.get("path", "/account"))),
         "receipt_url": receipt_id and address(f"/account/receipts/{receipt_id}"),
         "is_guest": bool(links),
         "recover_url": f"{prefix}/guest/recover",
@@ -211,6 +214,24 @@ def _about_reconciliation(event: str) -> Callable[[Session, UUID], Context]:
     return read
 
 
+def _about_license(session: Session, event_id: UUID) -> Context:
+    notice, user = session.execute(
+        select(Notification, User)
+        .join(User, User.id == Notification.user_id)
+        .where(Notification.dedupe_key == licenses.notice_key(event_id))
+    ).one()
+    end = notice.context.get("until")
+    about = {
+        "news": notice.event,
+        "name": notice.context.get(f"name_{user.locale}", ""),
+        "who": notice.context.get("who", ""),
+        "count": notice.context.get("count", ""),
+        "until": datetime.fromisoformat(end) if end else None,
+        "path": notice.path,
+    }
+    return user.id, user.email, user.locale, about
+
+
 _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     "order_completed": _about_order,
     "topup_completed": _about_topup,
@@ -223,6 +244,7 @@ _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     reconciliation.FAILED: _about_reconciliation(reconciliation.FAILED),
     "guest_links": _about_links,
     CLAIM_MAIL: _about_claims,
+    licenses.MAIL: _about_license,
 }
 
 

@@ -61,7 +61,8 @@ def begin_discord() -> Response:
 @limiter.limit("120 per minute")
 def discord_callback() -> Response:
     """Back from Discord. The challenge is used up whatever comes of it. What this browser bought
-    as a guest is the member's from now on, and what waits for them from Tebex."""
+    as a guest is the member's from now on, and what waits for them from Tebex; a sign-in it had
+    before is over, as its cookie is."""
     challenge = session.pop(_CHALLENGE, None)
     _check_state(challenge)
     if request.args.get("error"):
@@ -72,6 +73,7 @@ def discord_callback() -> Response:
         redirect_uri=_redirect_uri(),
     )
     now, guest_id = shop().clock(), _guest_here()
+    before = visitor() if current_user.is_authenticated and guest_id is None else None
     with shop().database.transaction() as tx:
         user = service.register_identity(
             tx, identity, admin_discord_ids=shop().settings.admin_discord_ids
@@ -83,6 +85,8 @@ def discord_callback() -> Response:
             address=request.remote_addr or "",
             now=now,
         )
+        if before is not None:
+            service.revoke_session(tx, before.session_id, user_id=before.id, now=now)
         if guest_id is not None:
             adopt_guest(tx, guest_id, member_id=user.id, now=now)
         claimed = claim_matching(tx, user.id, vault=shop().vault, now=now)

@@ -253,7 +253,11 @@ def _not_placed(form: CheckoutForm, error: DomainError) -> Response:
 def _status_page(order: Order, *, is_gateway_away: bool) -> Response:
     session, now = read(), shop().clock()
     is_delivered, method = order.state in _DELIVERED, PaymentMethod(order.payment_method)
-    licenses = list_order_licenses(session, order.id, now=now) if is_delivered else ()
+    licenses = (
+        list_order_licenses(session, order.id, now=now, owner_id=visitor().id)
+        if is_delivered
+        else ()
+    )
     downloads = list_downloads(session, visitor().id, now=now) if licenses else ()
     return render(
         "storefront/checkout/returned.html",

@@ -34,6 +34,13 @@ def random_crockford(length: int) -> str:
     return "".join(secrets.choice(CROCKFORD) for _ in range(length))
 
 
+def id_at(moment: datetime) -> UUID:
+    """A new identifier that sorts as if it were made at a moment: for what is written down later
+    than it happened."""
+    made = uuid_utils.compat.uuid7().int & ((1 << 80) - 1)
+    return UUID(int=int(moment.timestamp() * 1000) << 80 | made)
+
+
 def first_id_at(moment: datetime) -> UUID:
     """The smallest identifier that could have been made at a moment: rows since then are those with
     an id from here on, which the primary key finds."""

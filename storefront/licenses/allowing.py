@@ -44,6 +44,7 @@ def allow_address(
     address: Address,
     *,
     instead_of: Network | None = None,
+    accepts_cost: bool = True,
     by: Actor,
     now: datetime,
 ) -> None:
@@ -52,15 +53,23 @@ def allow_address(
     longest.
 
     Of an owner it counts as a move only where it takes the slot of a server that is live.
-    Idempotent. Raises NotFound, also of `slot`; Conflict `license_is_revoked`, `list_full`;
-    DomainError `no_move_left`.
+    Idempotent. Raises NotFound, also of `slot`; Conflict `license_is_revoked`, `list_full`, and
+    `would_count` where it is a move whose cost was not accepted; DomainError `no_move_left`.
     """
     license = _lock(session, license_id, by=by)
     if license.address_mode == AddressMode.LIST:
         listed = [entry.network for entry in list_addresses(session, license_id)]
         if not any(_covers(network, network_of(address)) for network in listed):
             _put_on_list(session, license, network_of(address), note="", by=by)
-    make_room(session, license, address, instead_of=instead_of, by=by, now=now)
+    make_room(
+        session,
+        license,
+        address,
+        instead_of=instead_of,
+        accepts_cost=accepts_cost,
+        by=by,
+        now=now,
+    )
 
 
 def list_address(

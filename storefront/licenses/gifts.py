@@ -159,6 +159,18 @@ def list_gifts_for(session: Session, user_id: UUID, *, now: datetime) -> Sequenc
     return _rows(session, _is_for(user), now=now) if _names_of(user) else ()
 
 
+def is_offered_to(session: Session, gift_id: UUID, user_id: UUID) -> bool:
+    """Whether this gift was meant for this person, whatever has become of it."""
+    user = session.get_one(User, user_id)
+    if not _names_of(user):
+        return False
+    is_theirs = or_(_is_for(user), LicenseGift.receiver_id == user_id)
+    return (
+        session.scalar(select(LicenseGift.id).where(LicenseGift.id == gift_id, is_theirs))
+        is not None
+    )
+
+
 def find_owned_since(session: Session, license_id: UUID) -> datetime | None:
     """When the licence came to its owner as a gift, None for who bought it: what was before is
     none of theirs."""

@@ -127,11 +127,13 @@ def make_room(
     address: Address,
     *,
     instead_of: Network | None,
+    accepts_cost: bool,
     by: Actor,
     now: datetime,
 ) -> None:
     """Bind a server's address to a locked licence, in place of another where all slots are taken.
-    Idempotent. Raises as `free_slot`, and NotFound `slot`."""
+    Idempotent. Raises as `free_slot`, NotFound `slot`, and Conflict `would_count` where it would
+    count as a move that nobody agreed to."""
     network = network_of(address)
     slots = list_slots(session, license.id)
     if _slot_of(slots, network) is not None:
@@ -139,6 +141,8 @@ def make_room(
     room = plan_room(license, slots, network, instead_of=instead_of, now=now)
     taken = [] if room.takes is None else [room.takes]
     counts = _count(session, license, taken, by=by, now=now)
+    if counts and not accepts_cost:
+        raise Conflict("would_count")
     _remove(session, taken)
     used = {slot.position for slot in slots if slot is not room.takes}
     place = next(n for n in range(1, license.slots + 1) if n not in used)

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from storefront.catalog.models import Product, Release, Variant
+from storefront.errors import NotFound
 from storefront.licenses.models import License, LicenseStatus
 from storefront.orders.models import Order, OrderLine
 
@@ -20,7 +21,8 @@ _HIDDEN = "-••••-••••-••••"
 
 @dataclass(frozen=True, slots=True)
 class LicenseRow:
-    """One licence as its owner and staff see it in a list; the key is masked."""
+    """One licence as its owner and staff see it in a list; the key is masked. Without an order and
+    its reference where it was a gift."""
 
     id: UUID
     product_id: UUID
@@ -58,12 +60,24 @@ def list_licenses(session: Session, user_id: UUID, *, now: datetime) -> tuple[Li
     return _rows(session, _licenses().where(License.user_id == user_id), now)
 
 
+def find_license(session: Session, license_id: UUID, *, now: datetime) -> LicenseRow:
+    """One licence; two queries. Whose it is was checked by the caller. Raises NotFound."""
+    rows = _rows(session, _licenses().where(License.id == license_id), now)
+    if not rows:
+        raise NotFound("license")
+    return rows[0]
+
+
 def list_order_licenses(
-    session: Session, order_id: UUID, *, now: datetime
+    session: Session, order_id: UUID, *, now: datetime, owner_id: UUID | None = None
 ) -> tuple[LicenseRow, ...]:
     """The licences that came of an order, without their latest release; who may see that order is
-    for the caller to check."""
-    found = session.execute(_licenses().where(OrderLine.order_id == order_id)).all()
+    for the caller to check. Of `owner_id` only those that are still theirs, because what was given
+    away is another's."""
+    query = _licenses().where(OrderLine.order_id == order_id)
+    if owner_id is not None:
+        query = query.where(License.user_id == owner_id)
+    found = session.execute(query).all()
     return tuple(_row(*row, {}, now) for row in found)
 
 
@@ -98,9 +112,9 @@ def mask_key(hint: str) -> str:
     return hint + _HIDDEN
 
 
-def _licenses() -> Select[License, Product, Variant, OrderLine | None, int | None]:
+def _licenses() -> Select[License, Product, Variant, OrderLine | None, Order | None]:
     return (
-        select(License, Product, Variant, OrderLine, Order.number)
+        select(License, Product, Variant, OrderLine, Order)
         .join(Product, Product.id == License.product_id)
         .join(Variant, Variant.id == License.variant_id)
         .outerjoin(OrderLine, OrderLine.id == License.order_line_id)
@@ -111,7 +125,7 @@ def _licenses() -> Select[License, Product, Variant, OrderLine | None, int | Non
 
 def _rows(
     session: Session,
-    query: Select[License, Product, Variant, OrderLine | None, int | None],
+    query: Select[License, Product, Variant, OrderLine | None, Order | None],
     now: datetime,
 ) -> tuple[LicenseRow, ...]:
     found = session.execute(query).all()
@@ -124,10 +138,12 @@ def _row(
     product: Product,
     variant: Variant,
     line: OrderLine | None,
-    number: int | None,
+    order: Order | None,
     latest: Mapping[UUID, str],
     now: datetime,
 ) -> LicenseRow:
+    # What came as a gift came of an order that is none of its owner's business.
+    is_bought = order is not None and order.user_id == license.user_id
     # Its tier as it was sold: that may have got another name since.
     return LicenseRow(
         id=license.id,
@@ -143,8 +159,8 @@ def _row(
         slots=license.slots,
         created_at=license.created_at,
         expires_at=license.expires_at,
-        order_id=line.order_id if line else None,
-        order_reference=f"QR-{number}" if line else license.source_reference or "",
+        order_id=order.id if order and is_bought else None,
+        order_reference=order.reference if order and is_bought else license.source_reference or "",
         latest_release=latest.get(product.id),
     )
 

@@ -40,6 +40,17 @@ _ICONS: Final = {
     "flash_sale_ended": "zap",
     "reconciliation_differences": "triangle-alert",
     "reconciliation_failed": "circle-alert",
+    "license_suspended": "triangle-alert",
+    "license_restored": "check",
+    "license_revoked": "triangle-alert",
+    "license_extended": "clock",
+    "license_rotated": "key",
+    "license_expiring": "clock",
+    "license_expired": "history",
+    "license_slot_moved": "server",
+    "license_many_networks": "triangle-alert",
+    "gift_waiting": "package",
+    "gift_accepted": "check",
 }
 
 
@@ -109,6 +120,8 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
             sentence = _tebex_text(event, reference)
         case event if event.startswith("dispute_"):
             sentence = _dispute_text(event, context)
+        case event if event.startswith(("license_", "gift_")):
+            sentence = _license_text(event, context)
         case "back_in_stock":
             sentence = _(
                 "You can buy %(name)s now. You asked us to tell you.", name=_named(context)
@@ -203,6 +216,54 @@ def _dispute_text(event: str, context: Mapping[str, Any]) -> Any:
                 reference=reference,
             )
     return _("%(amount)s was taken back by your bank for good.", amount=amount)
+
+
+def _license_text(event: str, context: Mapping[str, Any]) -> Any:
+    name = _named(context)
+    match event:
+        case "license_suspended":
+            return _("Your licence of %(name)s was suspended. Look at it to see why.", name=name)
+        case "license_restored":
+            return _("Your licence of %(name)s is good again.", name=name)
+        case "license_revoked":
+            return _("Your licence of %(name)s was withdrawn.", name=name)
+        case "license_extended":
+            return _("The seller moved the end of your licence of %(name)s.", name=name)
+        case "license_rotated":
+            return _(
+                "The seller gave your licence of %(name)s a new key. The old one no longer works.",
+                name=name,
+            )
+        case "license_expiring":
+            end = _time(context, "until")
+            return _("Your licence of %(name)s ends on %(time)s.", name=name, time=end)
+        case "license_expired":
+            return _("Your licence of %(name)s has ended.", name=name)
+        case "license_slot_moved":
+            return _(
+                "A new server took the place of one of %(name)s that had been idle for a day.",
+                name=name,
+            )
+        case "license_many_networks":
+            return _(
+                "Your key of %(name)s was used from %(count)s networks in a day. If that was not"
+                " you, take a new key.",
+                name=name,
+                count=context.get("count", "?"),
+            )
+        case "gift_waiting":
+            return _(
+                "%(who)s wants to give you a licence of %(name)s.",
+                who=context.get("who", ""),
+                name=name,
+            )
+        case "gift_accepted":
+            return _(
+                "%(who)s accepted your licence of %(name)s. Your key no longer works.",
+                who=context.get("who", ""),
+                name=name,
+            )
+    return _("There is news about your licence of %(name)s.", name=name)
 
 
 def _named(context: Mapping[str, Any]) -> str:

@@ -99,6 +99,7 @@ def test_account_pages_fit_and_are_accessible(visit: Begin, locale: str, width: 
         visitor.page.locator("article.paper").wait_for()
         examine(visitor, f"a paper of {papers}")
     visitor.go("/account/licenses")
+    visitor.press("a.tile__name")
     visitor.press("form[action*='/key'] button")
     visitor.page.locator("[data-copy]").first.wait_for()
     examine(visitor, "a shown key")

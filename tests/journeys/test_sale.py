@@ -185,12 +185,12 @@ def order_numbers(visitor: Visit) -> set[str]:
 
 
 def reveal_newest_key(visitor: Visit, slug: str) -> str:
-    """From the licences page: press 'show' on the newest licence of this product."""
+    """From the licences page to the newest licence of this product; there press 'show'."""
     visitor.go("/account/licenses")
-    tile = visitor.page.locator(f"li[id^='license-']:has(a[href$='/products/{slug}'])").first
-    license_id = tile.get_attribute("id")
-    tile.locator("form[action*='/key'] button").click()
-    shown = visitor.page.locator(f"#{license_id}")
+    tile = visitor.page.locator(f"li[id^='license-']:has(a[href$='#product-{slug}'])").first
+    tile.locator("a.tile__name").click()
+    visitor.press("form[action*='/key'] button")
+    shown = visitor.page.locator("#license-key")
     expect(shown).to_contain_text(KEY)
     found = KEY.search(shown.inner_text())
     assert found, shown.inner_text()
