@@ -42,9 +42,12 @@ def index() -> Response:
     """Every licence, newest first; tab, filters, search and page stand in the address. A whole key
     never does: the search form is sent by POST."""
     search = asked_text("q")
+    if looks_like_key(search):
+        flash(_("Please paste whole keys into the search field, not into an address."), "warning")
+        return see_other(url_for("admin_licenses.index"))
     wanted = Wanted(
         tab=asked_choice("state", LicenseTab),
-        search="" if looks_like_key(search) else search,
+        search=search,
         product_id=parse_id(asked_text("product")),
         owner_id=parse_id(asked_text("owner")),
     )

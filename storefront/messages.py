@@ -100,7 +100,6 @@ _MESSAGES: Final = {
     "offer_days": _("Write between 1 and 3,650 days, or leave it empty for no end."),
     "limits_out_of_range": _("Write an amount between ฿20 and ฿50,000, the least first."),
     "not_longer": _("That day is not after the end the licence has already."),
-    "flag_not_found": _("This flag does not exist."),
     "tebex_link_not_found": _("This link is not valid. Ask for a new one."),
     "tebex_link_expired": _("This link has expired. Ask for a new one."),
     "tebex_purchase_not_found": _("There is no such purchase."),
