@@ -161,7 +161,7 @@ def _networks(evidence: Mapping[str, Any]) -> Sequence[str]:
             "%(network)s: %(num)d check, %(good)s good, last at %(time)s",
             "%(network)s: %(num)d checks, %(good)s good, last at %(time)s",
             one.get("checks") if isinstance(one.get("checks"), int) else 0,
-            network=str(one.get("network", "–")),
+            network=str(one.get("network", "–")).removesuffix("/32"),
             good=_number(one, "good"),
             time=_time(one.get("last_seen")),
         )

@@ -193,6 +193,7 @@ def _init_templates(app: Flask, shop: Shop) -> None:
             "discord_invite_url": shop.settings.discord_invite_url,
             "public_url": shop.settings.public_url,
             "is_production": shop.settings.is_production,
+            "sells_on_tebex": bool(shop.settings.tebex_webhook_secrets),
         },
         locale_url=locale_url,
         message_for=message_for,

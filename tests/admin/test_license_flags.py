@@ -35,7 +35,7 @@ def state_of(shop: Shop) -> str:
     ("kind", "evidence", "words"),
     [
         ("many_networks", None, "Asked from 9 networks within 24 hours; more than 5"),
-        ("many_networks", None, "203.0.113.7/32: 12 checks, 3 good"),
+        ("many_networks", None, "203.0.113.7: 12 checks, 3 good"),
         (
             "more_live_than_slots",
             {"hours": 1, "count": 4, "slots": 2, "networks": []},

@@ -69,5 +69,5 @@ def _checks(license: License, now: datetime) -> list[LicenseCheck]:
             event="start",
             created_at=now - timedelta(minutes=5 + 50 * n),
         )
-        for n, address in enumerate(ADDRESSES)
+        for n, address in reversed(list(enumerate(ADDRESSES)))
     ]
