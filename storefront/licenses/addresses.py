@@ -42,7 +42,9 @@ def parse_network(text: str) -> Network:
 def _plain_block(block: Network) -> Network:
     mapped = block.network_address.ipv4_mapped if isinstance(block, IPv6Network) else None
     if mapped is None or block.prefixlen < 96:
-        return block
+        # Servers are told apart by their /64: a smaller block would name none.
+        is_small = isinstance(block, IPv6Network) and block.prefixlen > V6_PREFIX
+        return block.supernet(new_prefix=V6_PREFIX) if is_small else block
     return ip_network((mapped, block.prefixlen - 96), strict=False)
 
 

@@ -86,7 +86,9 @@ def close_flag(
         return
     if flag.state != FlagState.OPEN:
         raise Conflict("flag_closed", f"it was {flag.state}")
-    flag.state, flag.closed_at, flag.closed_by = state, now, actor_id
+    flag.state = state
+    flag.closed_at = now
+    flag.closed_by = actor_id
     record_audit(
         session,
         actor_id=actor_id,
@@ -212,4 +214,5 @@ def _suspend(session: Session, license: License, suspicion: Suspicion, *, now: d
         )
         .execution_options(populate_existing=True)
     ).one()
-    flag.state, flag.closed_at = FlagState.ACTED_ON, now
+    flag.state = FlagState.ACTED_ON
+    flag.closed_at = now

@@ -217,7 +217,8 @@ def _lock_waiting(session: Session, license_id: UUID, *, now: datetime) -> Licen
     )
     if gift is None or gift.expires_at > now:
         return gift
-    gift.state, gift.closed_at = GiftState.WITHDRAWN, now
+    gift.state = GiftState.WITHDRAWN
+    gift.closed_at = now
     session.flush()
     return None
 
@@ -251,7 +252,8 @@ def _close(gift: LicenseGift, action: GiftAction, *, now: datetime) -> bool:
         return False
     if not isinstance(outcome, Moved) or gift.expires_at <= now:
         raise Conflict("gift_over")
-    gift.state, gift.closed_at = outcome.state, now
+    gift.state = outcome.state
+    gift.closed_at = now
     return True
 
 

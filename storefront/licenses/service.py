@@ -198,26 +198,6 @@ def extend_license(
     tell_person(session, license, "license_extended", event_id=event_id, now=now)
 
 
-def renew_license(
-    session: Session, license_id: UUID, *, days: int | None, order_id: UUID, now: datetime
-) -> bool:
-    """Add the time that an order bought; None for no end. Like `extend_license`, without staff.
-    Idempotent by order: whether it was done now. The order is locked by the caller, before the
-    licence. Raises NotFound, Conflict `license_is_revoked` or `license_has_no_end`."""
-    license = lock_license(session, license_id)
-    done = select(LicenseEvent.id).where(
-        LicenseEvent.license_id == license_id,
-        LicenseEvent.action == "renewed",
-        LicenseEvent.detail["order_id"].astext == str(order_id),
-    )
-    if session.scalar(done) is not None:
-        return False
-    detail = _lengthen(license, LicenseAction.RENEW, days=days, now=now)
-    detail["order_id"] = str(order_id)
-    record_event(session, license.id, "renewed", actor=SYSTEM, detail=detail)
-    return True
-
-
 def set_note(session: Session, license_id: UUID, *, note: str, actor_id: UUID) -> None:
     """Write what staff should know of a licence; its owner never sees it. The audit has both texts.
     Saving what stands there already changes nothing. Raises NotFound, Invalid `note_too_long`."""

@@ -15,8 +15,6 @@ from sqlalchemy.orm import Session
 
 from storefront.accounts.models import Role, User
 from storefront.bootstrap import Shop
-from storefront.errors import DomainError
-from storefront.kit.ids import new_id
 from storefront.kit.money import baht
 from storefront.licenses.actors import Owner
 from storefront.licenses.addresses import network_of
@@ -26,11 +24,10 @@ from storefront.licenses.gift_models import LicenseGift
 from storefront.licenses.gifts import accept_gift, give_license, withdraw_gift
 from storefront.licenses.models import License
 from storefront.licenses.moves import find_budget, free_slot, reset_slots
-from storefront.licenses.service import extend_license, renew_license, revoke_license, rotate_key
-from storefront.licenses.usage_models import LicenseEvent
+from storefront.licenses.service import extend_license, revoke_license, rotate_key
 from tests.concurrency.racing import codes_of, race, race_transactions, successes_in
 from tests.support.factories import Factory
-from tests.support.license_use import bind, diary_of, networks_of, only_license, read_license
+from tests.support.license_use import bind, diary_of, only_license, read_license
 from tests.support.purchases import own_product
 
 RUNNERS = 8
@@ -252,23 +249,3 @@ def test_without_the_lock_an_extension_would_bring_a_revoked_licence_back(
     race_transactions(shop.database, change, runners=2)
 
     assert read_license(shop, license.id).status == "active"
-
-
-def test_an_order_renews_once_however_often_it_is_settled(shop: Shop, license: License) -> None:
-    end = license.expires_at
-    assert end is not None
-    renew = partial(
-        renew_license, license_id=license.id, days=30, order_id=new_id(), now=shop.clock()
-    )
-
-    outcomes = race([in_transaction(shop, renew)] * RUNNERS)
-
-    assert [one for one in outcomes if isinstance(one, DomainError)] == []
-    assert outcomes.count(True) == 1
-    assert read_license(shop, license.id).expires_at == end + timedelta(days=30)
-    with shop.database.reading() as session:
-        written = session.scalars(
-            select(LicenseEvent.id).where(LicenseEvent.action == "renewed")
-        ).all()
-    assert len(written) == 1
-    assert networks_of(shop, license.id) == []

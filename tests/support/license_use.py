@@ -35,6 +35,14 @@ def only_license(shop: Shop, user: User) -> License:
         return session.scalars(select(License).where(License.user_id == user.id)).one()
 
 
+def find_by_key(shop: Shop, key: str) -> UUID | None:
+    """The licence that a key opens."""
+    with shop.database.reading() as session:
+        return session.scalar(
+            select(License.id).where(License.key_hash == shop.vault.hash_key(key))
+        )
+
+
 def set_license(shop: Shop, license_id: UUID, **values: Any) -> None:
     """Put a licence into another state."""
     with shop.database.transaction() as session:

@@ -20,6 +20,7 @@ from storefront.config import Settings, SettingsError
 from storefront.licenses.models import License
 from storefront.paths import ROOT
 from storefront.sandbox.seed.catalog import seed_catalog
+from storefront.sandbox.seed.license_use import seed_license_use
 from storefront.sandbox.seed.misuse import seed_misuse
 from storefront.sandbox.seed.people import seed_people
 from storefront.sandbox.seed.promos import seed_promos
@@ -50,6 +51,7 @@ def main() -> None:
     seed_sales(shop, now=now)
     seed_promos(shop, now=now)
     seed_topups(shop, now=now)
+    seed_license_use(shop, now=now)
     seed_tebex(shop, now=now)
     seed_misuse(shop, now=now)
     if arguments.write_summary:

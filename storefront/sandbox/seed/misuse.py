@@ -16,7 +16,7 @@ from storefront.licenses.abuse import MANY_NETWORKS, find_suspicions
 from storefront.licenses.abuse_rules import find_rules
 from storefront.licenses.flags import raise_flag
 from storefront.licenses.models import License, LicenseSource, LicenseStatus
-from storefront.licenses.usage_models import LicenseCheck
+from storefront.licenses.usage_models import LicenseCheck, LicenseFlag
 
 SLUG: Final = "qr-garage"
 ADDRESSES: Final = tuple(f"198.51.100.{20 + n}" for n in range(9))
@@ -37,7 +37,7 @@ def seed_misuse(shop: Shop, *, now: datetime) -> None:
             .order_by(License.id)
             .limit(1)
         )
-        if license_id is None or _has_checks(session, license_id):
+        if license_id is None or _has_flag(session, license_id):
             return
         license = session.get_one(License, license_id)
         session.add_all(_checks(license, now))
@@ -48,9 +48,9 @@ def seed_misuse(shop: Shop, *, now: datetime) -> None:
                 raise_flag(session, suspicion, rules, now=now)
 
 
-def _has_checks(session: Session, license_id: object) -> bool:
+def _has_flag(session: Session, license_id: object) -> bool:
     found = session.scalar(
-        select(LicenseCheck.id).where(LicenseCheck.license_id == license_id).limit(1)
+        select(LicenseFlag.id).where(LicenseFlag.license_id == license_id).limit(1)
     )
     return found is not None
 

@@ -110,8 +110,6 @@ def _buy(shop: Shop, user_id: UUID, purchase: Purchase, *, staff_id: UUID, now: 
     _give(shop, user_id, variant.price, reference=key, now=then)
     order_id = _order(shop, user_id, variant, key=key, then=then)
     with shop.database.transaction() as session:
-        # Their mail would arrive today for a purchase of weeks ago.
-        session.execute(delete(OutboxMessage).where(OutboxMessage.task == "send_mail"))
         if purchase.revoked:
             license_id = session.scalars(
                 select(License.id)
@@ -119,6 +117,9 @@ def _buy(shop: Shop, user_id: UUID, purchase: Purchase, *, staff_id: UUID, now: 
                 .where(OrderLine.order_id == order_id)
             ).one()
             revoke_license(session, license_id, actor_id=staff_id, reason="shared in public")
+        # Their mail would arrive today for what happened weeks ago.
+        session.flush()
+        session.execute(delete(OutboxMessage).where(OutboxMessage.task == "send_mail"))
 
 
 def _order(shop: Shop, user_id: UUID, variant: Variant, *, key: str, then: datetime) -> UUID:

@@ -306,6 +306,7 @@ def test_a_network_is_read_as_the_endpoint_reads_it() -> None:
     assert str(parse_network(" 203.0.113.77/24 ")) == "203.0.113.0/24"
     assert str(parse_network("2001:db8:1:2:3::4")) == "2001:db8:1:2::/64"
     assert str(parse_network("::ffff:203.0.113.0/120")) == "203.0.113.0/24"
+    assert str(parse_network("2001:db8:1:2::9/128")) == "2001:db8:1:2::/64"
 
 
 @pytest.mark.parametrize("change", ["reset", "free", "allow", "mode"])

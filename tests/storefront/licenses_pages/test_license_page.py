@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -93,7 +94,7 @@ def test_each_verdict_is_explained(
     buyer: FlaskClient,
     license: License,
     code: str,
-    values: dict[str, str],
+    values: dict[str, Any],
     words: str,
 ) -> None:
     ask(shop, license.id, "198.51.100.4", code=code, **values)
