@@ -22,6 +22,8 @@ see_ledger: Final = permitted(Permission.SEE_LEDGER)
 manage_webhooks: Final = permitted(Permission.MANAGE_WEBHOOKS)
 manage_jobs: Final = permitted(Permission.MANAGE_JOBS)
 manage_seller: Final = permitted(Permission.MANAGE_SELLER)
+see_licenses: Final = permitted(Permission.SEE_LICENSES)
+manage_licenses: Final = permitted(Permission.MANAGE_LICENSES)
 reconcile: Final = permitted(Permission.RECONCILE)
 
 

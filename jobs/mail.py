@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from storefront.bootstrap import Shop
 from storefront.guests.service import issue_link
-from storefront.mails import compose_mail, find_guest_readers
+from storefront.mails import compose_mail, find_claim_readers, find_guest_readers
 from storefront.notifications.models import SentMail
 from storefront.notifications.service import record_sent_mail
+from storefront.tebex.mailing import CLAIM_MAIL, issue_claim_link
 
 
 def send_mail(shop: Shop, payload: Mapping[str, Any]) -> None:
@@ -28,9 +29,17 @@ def send_mail(shop: Shop, payload: Mapping[str, Any]) -> None:
         if _was_sent(reader, dedupe_key):
             return
         guests = find_guest_readers(reader, event=event, subject_id=subject_id)
-    links = _issue_links(shop, guests)
+        buyers = _claims_in(reader, event, subject_id)
+    links, claims = _issue_links(shop, guests), _issue_claims(shop, buyers)
     with shop.database.reading() as reader:
-        mail = compose_mail(reader, shop.settings, event=event, subject_id=subject_id, links=links)
+        mail = compose_mail(
+            reader,
+            shop.settings,
+            event=event,
+            subject_id=subject_id,
+            links=links,
+            claims=claims,
+        )
     if mail is None:
         return
     shop.mailer.send(mail)
@@ -53,6 +62,23 @@ def _issue_links(shop: Shop, guests: Mapping[UUID, str]) -> Mapping[UUID, str]:
         return {
             guest_id: issue_link(session, guest_id, email=email, now=shop.clock())
             for guest_id, email in guests.items()
+        }
+
+
+def _claims_in(session: Session, event: str, subject_id: UUID) -> Mapping[UUID, str]:
+    if event != CLAIM_MAIL:
+        return {}
+    return find_claim_readers(session, event=event, subject_id=subject_id)
+
+
+def _issue_claims(shop: Shop, buyers: Mapping[UUID, str]) -> Mapping[UUID, str]:
+    """A token for each purchase, like those for guests."""
+    if not buyers:
+        return {}
+    with shop.database.transaction() as session:
+        return {
+            purchase_id: issue_claim_link(session, purchase_id, email=email, now=shop.clock())
+            for purchase_id, email in buyers.items()
         }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from uuid import UUID
 
 from jobs import (
     mail,
@@ -17,14 +16,16 @@ from jobs import (
     releases,
     search,
     share_cards,
+    tebex,
+    webhooks,
 )
 from storefront.bootstrap import Shop
-from storefront.checkout.webhooks import apply_webhook
 
 Task = Callable[[Shop, Mapping[str, Any]], None]
 
 TASKS: Mapping[str, Task] = {
-    "apply_webhook": lambda shop, payload: apply_webhook(shop, UUID(payload["webhook_id"])),
+    "apply_webhook": webhooks.apply,
+    "deliver_tebex_purchase": tebex.deliver,
     "send_mail": mail.send_mail,
     "draw_share_card": share_cards.draw,
     "draw_shop_card": share_cards.draw_general,

@@ -22,6 +22,9 @@ import admin.images
 import admin.imports
 import admin.jobs
 import admin.ledger
+import admin.license_actions
+import admin.license_flags
+import admin.licenses
 import admin.orders
 import admin.overview
 import admin.payments
@@ -35,6 +38,7 @@ import admin.refunds
 import admin.releases
 import admin.search_words
 import admin.seller
+import admin.tebex
 import admin.topup_packages
 import admin.wallets
 import admin.webhooks
@@ -59,6 +63,7 @@ import storefront.receipts.views
 import storefront.seo
 import storefront.sharing
 import storefront.styleguide
+import storefront.tebex.views
 import storefront.wallet.views
 from api.verify_gate import VerifyGate
 from storefront.accounts.queries import Visitor, find_visitor
@@ -191,6 +196,7 @@ def _init_templates(app: Flask, shop: Shop) -> None:
             "discord_invite_url": shop.settings.discord_invite_url,
             "public_url": shop.settings.public_url,
             "is_production": shop.settings.is_production,
+            "sells_on_tebex": bool(shop.settings.tebex_webhook_secrets),
         },
         locale_url=locale_url,
         message_for=message_for,
@@ -218,6 +224,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         storefront.cart.views,
         storefront.checkout.views,
         storefront.guests.views,
+        storefront.tebex.views,
         storefront.orders.views,
         storefront.licenses.views,
         storefront.licenses.change_views,
@@ -248,6 +255,10 @@ def _register_pages(app: Flask, shop: Shop) -> None:
     app.register_blueprint(admin.topup_packages.bp)
     app.register_blueprint(admin.payments.bp)
     app.register_blueprint(admin.ledger.bp)
+    app.register_blueprint(admin.licenses.bp)
+    app.register_blueprint(admin.license_actions.bp)
+    app.register_blueprint(admin.license_flags.bp)
+    app.register_blueprint(admin.tebex.bp)
     app.register_blueprint(admin.webhooks.bp)
     app.register_blueprint(admin.jobs.bp)
     app.register_blueprint(admin.receipts.bp)

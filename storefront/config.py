@@ -53,6 +53,7 @@ class Settings:
     stripe_secret_key: str
     stripe_webhook_secrets: tuple[str, ...]
     stripe_api_url: str
+    tebex_webhook_secrets: tuple[str, ...]
     smtp_url: str
     mail_from: str
     s3_endpoint_url: str | None
@@ -127,6 +128,7 @@ class _Reader:
             stripe_api_url=self.url(
                 "STRIPE_API_URL", ("http", "https"), default=STRIPE_API_URL
             ).rstrip("/"),
+            tebex_webhook_secrets=self.optional_secrets("TEBEX_WEBHOOK_SECRETS"),
             smtp_url=self.url("SMTP_URL", ("smtp", "smtps")),
             mail_from=self.text("MAIL_FROM", pattern=r"[^@<>]*<?[^@\s<>]+@[^@\s<>]+>?"),
             s3_endpoint_url=self.url("S3_ENDPOINT_URL", ("http", "https"), default="") or None,
@@ -170,6 +172,14 @@ class _Reader:
         if any(not re.fullmatch(pattern, part) for part in parts):
             self.faults.append(f"{name} is malformed: a comma-separated list is expected")
         return tuple(parts)
+
+    def optional_secrets(self, name: str) -> tuple[str, ...]:
+        if not self.environ.get(name, "").strip():
+            return ()
+        parts = self.listed(name, pattern=r"[!-+\--~]+")
+        if any(len(part) < 16 for part in parts):
+            self.faults.append(f"{name} is too short: at least 16 characters each")
+        return parts
 
     def url(self, name: str, schemes: tuple[str, ...], *, default: str | None = None) -> str:
         value = self.environ.get(name, "").strip()

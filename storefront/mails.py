@@ -39,6 +39,7 @@ from storefront.providers.payments import PayBy
 from storefront.receipts.queries import find_receipt_about
 from storefront.reconciliation import alerts as reconciliation
 from storefront.refunds.models import Refund
+from storefront.tebex.mailing import CLAIM_MAIL, find_claim_mail, list_waiting
 from storefront.wallet.models import TopUp
 
 # Who reads it, at which address, in which language, and what it is about. A mail about several
@@ -56,6 +57,13 @@ def find_guest_readers(session: Session, *, event: str, subject_id: UUID) -> Map
     return dict.fromkeys(list_open_guests(session, ids), to)
 
 
+def find_claim_readers(session: Session, *, event: str, subject_id: UUID) -> Mapping[UUID, str]:
+    """The purchases for which a mail needs a claim link, with the address it goes to. Raises like
+    `compose_mail`."""
+    _reader_id, to, _locale, context = _READERS[event](session, subject_id)
+    return {} if not to else {one.id: to for one in context.get("purchases", ())}
+
+
 def compose_mail(
     session: Session,
     settings: Settings,
@@ -63,10 +71,11 @@ def compose_mail(
     event: str,
     subject_id: UUID,
     links: Mapping[UUID, str] = MappingProxyType({}),
+    claims: Mapping[UUID, str] = MappingProxyType({}),
 ) -> Mail | None:
     """Write the mail for an event; None when its reader has no address. `links` are the tokens
-    that were issued for its guests. Raises KeyError for an unknown event and NoResultFound for an
-    unknown subject."""
+    that were issued for its guests, `claims` those for its purchases. Raises KeyError for an
+    unknown event and NoResultFound for an unknown subject."""
     reader_id, to, locale, context = _READERS[event](session, subject_id)
     if not to:
         return None
@@ -97,6 +106,7 @@ def compose_mail(
         "is_guest": bool(links),
         "recover_url": f"{prefix}/guest/recover",
         "link_of": {guest_id: f"{prefix}/guest/{own}" for guest_id, own in links.items()},
+        "claim_of": {one: f"{prefix}/claim/{own}" for one, own in claims.items()},
     }
     environment = _environment(locale)
     subject, text, html = (
@@ -183,6 +193,14 @@ def _about_links(session: Session, recovery_id: UUID) -> Context:
     return None, asked.email, asked.locale, {"guests": guests}
 
 
+def _about_claims(session: Session, mail_id: UUID) -> Context:
+    asked = find_claim_mail(session, mail_id)
+    waiting = list_waiting(session, asked.email) if asked else ()
+    if asked is None or not waiting:
+        return None, None, "th", {}
+    return None, asked.email, asked.locale, {"purchases": waiting}
+
+
 def _about_reconciliation(event: str) -> Callable[[Session, UUID], Context]:
     def read(session: Session, alert_id: UUID) -> Context:
         key = reconciliation.notice_key(event, alert_id)
@@ -225,6 +243,7 @@ _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     reconciliation.DIFFERENCES: _about_reconciliation(reconciliation.DIFFERENCES),
     reconciliation.FAILED: _about_reconciliation(reconciliation.FAILED),
     "guest_links": _about_links,
+    CLAIM_MAIL: _about_claims,
     licenses.MAIL: _about_license,
 }
 

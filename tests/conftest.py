@@ -28,6 +28,7 @@ from storefront.sandbox.serve import RunningSandbox, start_sandbox
 from storefront.sandbox.services.databases import create_database, drop_database
 from storefront.sandbox.services.postgres import temporary_postgres
 from storefront.sandbox.services.valkey import temporary_valkey
+from storefront.sandbox.world.state import TEBEX_WEBHOOK_SECRET
 from tests.support.emptying import empty
 from tests.support.factories import Factory
 from tests.support.invariants import check_invariants
@@ -111,6 +112,7 @@ def settings(database_url: str, valkey_url: str, sandbox: RunningSandbox) -> Set
             "STRIPE_SECRET_KEY": sandbox.stripe_secret_key,
             "STRIPE_WEBHOOK_SECRETS": sandbox.webhook_secret,
             "STRIPE_API_URL": sandbox.stripe_url,
+            "TEBEX_WEBHOOK_SECRETS": f"tebex-secret-of-the-tests,{TEBEX_WEBHOOK_SECRET}",
             "SMTP_URL": sandbox.smtp_url,
             "MAIL_FROM": "QR Studios <shop@example.com>",
             "S3_ENDPOINT_URL": sandbox.s3_url,

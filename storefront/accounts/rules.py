@@ -29,11 +29,15 @@ class Permission(StrEnum):
     MANAGE_WEBHOOKS = "manage_webhooks"
     MANAGE_JOBS = "manage_jobs"
     MANAGE_SELLER = "manage_seller"
+    SEE_LICENSES = "see_licenses"
+    MANAGE_LICENSES = "manage_licenses"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.CUSTOMER: frozenset(),
-    Role.MODERATOR: frozenset({Permission.SEE_ORDERS, Permission.SEE_PAYMENTS}),
+    Role.MODERATOR: frozenset(
+        {Permission.SEE_ORDERS, Permission.SEE_PAYMENTS, Permission.SEE_LICENSES}
+    ),
     Role.ADMIN: frozenset(Permission),
 }
 

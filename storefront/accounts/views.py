@@ -20,6 +20,7 @@ from storefront.guests.adoption import adopt_guest
 from storefront.hx import render, see_other
 from storefront.i18n import ENGLISH_PREFIX
 from storefront.kit.ids import parse_id
+from storefront.tebex.service import claim_matching
 from storefront.web import limiter, member, public, read, shop, visitor
 
 bp = Blueprint("accounts", __name__)
@@ -60,7 +61,8 @@ def begin_discord() -> Response:
 @limiter.limit("120 per minute")
 def discord_callback() -> Response:
     """Back from Discord. The challenge is used up whatever comes of it. What this browser bought
-    as a guest is the member's from now on; a sign-in it had before is over, as its cookie is."""
+    as a guest is the member's from now on, and what waits for them from Tebex; a sign-in it had
+    before is over, as its cookie is."""
     challenge = session.pop(_CHALLENGE, None)
     _check_state(challenge)
     if request.args.get("error"):
@@ -87,12 +89,15 @@ def discord_callback() -> Response:
             service.revoke_session(tx, before.session_id, user_id=before.id, now=now)
         if guest_id is not None:
             adopt_guest(tx, guest_id, member_id=user.id, now=now)
+        claimed = claim_matching(tx, user.id, vault=shop().vault, now=now)
         merge_guest_cart(tx, user_id=user.id, token=guest_token(session), now=now)
     sign_browser_in(token)
     with force_locale("en" if challenge["next"].startswith(ENGLISH_PREFIX) else "th"):
         flash(_("Welcome, %(name)s!", name=user.display_name), "success")
         if guest_id is not None:
             flash(_("What you bought as a guest is in your account now."), "success")
+        if claimed:
+            flash(_("What you bought on Tebex is in your account now."), "success")
     return see_other(challenge["next"])
 
 

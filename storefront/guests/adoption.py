@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from sqlalchemy import delete, func, literal, select, update
@@ -32,11 +32,14 @@ from storefront.payments.models import Payment
 from storefront.promos.models import PromoUse
 from storefront.receipts.models import Receipt
 from storefront.refunds.models import Refund
+from storefront.tebex.models import TebexPurchase
 from storefront.wallet.merging import merge_wallets
 from storefront.wallet.models import TopUp
 
 # Whose rows these are is told by one column. Locked before: payments and orders.
 MOVED: Final[Sequence[InstrumentedAttribute[UUID]]] = (
+    # Before the licences, like an event from Tebex, which locks the purchase first.
+    cast("InstrumentedAttribute[UUID]", TebexPurchase.user_id),
     Payment.user_id,
     Order.user_id,
     TopUp.user_id,

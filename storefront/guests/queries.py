@@ -16,6 +16,7 @@ from storefront.accounts.queries import hash_token
 from storefront.guests.models import GuestLink, GuestRecovery
 from storefront.guests.rules import LinkState
 from storefront.ledger.models import LedgerAccount
+from storefront.licenses.models import License, LicenseSource
 from storefront.orders.models import Order, OrderState
 
 MOST_GUESTS: Final = 10
@@ -74,8 +75,8 @@ def find_recovery(session: Session, recovery_id: UUID) -> GuestRecovery | None:
 
 
 def list_purchases(session: Session, email: str) -> Sequence[GuestPurchases]:
-    """The guests with this address who bought something, or have money in their wallet, the
-    latest first; at most ten, each with five orders at most."""
+    """The guests with this address who bought something, here or elsewhere, or have money in their
+    wallet, the latest first; at most ten, each with five purchases at most."""
     guests = session.scalars(
         select(User.id)
         .where(
@@ -83,7 +84,7 @@ def list_purchases(session: Session, email: str) -> Sequence[GuestPurchases]:
             User.email == email,
             User.merged_into.is_(None),
             User.banned_at.is_(None),
-            or_(_has_order(), _has_money()),
+            or_(_has_order(), _has_money(), _has_license()),
         )
         .order_by(User.id.desc())
         .limit(MOST_GUESTS)
@@ -93,10 +94,11 @@ def list_purchases(session: Session, email: str) -> Sequence[GuestPurchases]:
         .where(Order.user_id.in_(guests), Order.state.not_in(_CLOSED))
         .order_by(Order.id.desc())
     ).all()
+    named = [(order.user_id, order.reference) for order in orders]
+    named += _foreign_references(session, guests)
     return [
         GuestPurchases(
-            guest_id,
-            [order.reference for order in orders if order.user_id == guest_id][:MOST_ORDERS],
+            guest_id, [reference for owner, reference in named if owner == guest_id][:MOST_ORDERS]
         )
         for guest_id in guests
     ]
@@ -113,6 +115,20 @@ def list_open_guests(session: Session, ids: Sequence[UUID]) -> Sequence[UUID]:
 
 def _has_order() -> ColumnElement[bool]:
     return select(Order.id).where(Order.user_id == User.id, Order.state.not_in(_CLOSED)).exists()
+
+
+def _foreign_references(session: Session, guests: Sequence[UUID]) -> list[tuple[UUID, str]]:
+    """The purchases elsewhere that licences of these guests come of."""
+    rows = session.execute(
+        select(License.user_id, License.source_reference)
+        .where(License.user_id.in_(guests), License.source != LicenseSource.ORDER)
+        .distinct()
+    )
+    return [(row.user_id, row.source_reference) for row in rows]
+
+
+def _has_license() -> ColumnElement[bool]:
+    return select(License.id).where(License.user_id == User.id).exists()
 
 
 def _has_money() -> ColumnElement[bool]:

@@ -50,6 +50,21 @@ def suspend_order(session: Session, order_id: UUID, *, cause: str) -> None:
             _hold(session, license, LicenseAction.SUSPEND, cause=cause)
 
 
+def suspend_purchase(session: Session, source: str, reference: str, *, cause: str) -> None:
+    """Suspend every licence of a purchase made elsewhere that has not ended for good, like
+    `suspend_order`."""
+    for license in _lock(session, _bought_at(source, reference)):
+        if license.status != LicenseStatus.REVOKED:
+            _hold(session, license, LicenseAction.SUSPEND, cause=cause)
+
+
+def revoke_purchase(session: Session, source: str, reference: str, *, cause: str) -> None:
+    """End every licence of a purchase made elsewhere."""
+    for license in _lock(session, _bought_at(source, reference)):
+        if license.status != LicenseStatus.REVOKED:
+            _hold(session, license, LicenseAction.REVOKE, cause=cause)
+
+
 def revoke_suspended(session: Session, *, cause: str) -> None:
     """What this cause had suspended is revoked for good."""
     for license in _lock(session, License.cause == cause):
@@ -61,6 +76,10 @@ def bring_back(session: Session, *, cause: str) -> None:
     """What this cause had suspended or revoked is again what it was before."""
     for license in _lock(session, License.cause == cause):
         _give_back(session, license)
+
+
+def _bought_at(source: str, reference: str) -> ColumnElement[bool]:
+    return (License.source == source) & (License.source_reference == reference)
 
 
 def _lock(session: Session, which: ColumnElement[bool]) -> Sequence[License]:

@@ -33,6 +33,9 @@ _ICONS: Final = {
     "dispute_ended": "info",
     "wallet_adjusted": "wallet",
     "back_in_stock": "bell",
+    "tebex_claimed": "key",
+    "tebex_disputed": "triangle-alert",
+    "tebex_ended": "undo-2",
     "flash_sale_began": "zap",
     "flash_sale_ended": "zap",
     "reconciliation_differences": "triangle-alert",
@@ -113,6 +116,8 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
             )
         case event if event.startswith("refund_"):
             sentence = _refund_text(event, context)
+        case event if event.startswith("tebex_"):
+            sentence = _tebex_text(event, reference)
         case event if event.startswith("dispute_"):
             sentence = _dispute_text(event, context)
         case event if event.startswith(("license_", "gift_")):
@@ -160,6 +165,21 @@ def _refund_text(event: str, context: Mapping[str, Any]) -> Any:
     if context.get("destination") == "wallet":
         return _("A refund of %(amount)s is in your wallet.", amount=amount)
     return _("A refund of %(amount)s went back the way you paid.", amount=amount)
+
+
+def _tebex_text(event: str, reference: str) -> Any:
+    if event == "tebex_disputed":
+        return _(
+            "Your bank took the payment of Tebex purchase %(reference)s back. Its licences are"
+            " suspended until that is decided.",
+            reference=reference,
+        )
+    if event == "tebex_ended":
+        return _(
+            "Tebex purchase %(reference)s was paid back. Its licences have ended.",
+            reference=reference,
+        )
+    return _("Tebex purchase %(reference)s is in your account.", reference=reference)
 
 
 def _dispute_text(event: str, context: Mapping[str, Any]) -> Any:

@@ -150,17 +150,25 @@ class WebhookState(StrEnum):
 
 class WebhookEvent(Identified, Base):
     """The inbox: a signed event is stored once per (source, event id) and applied by a job, which
-    notes the payment it is about. Staff may have it applied again: `replays` counts how often."""
+    notes the payment it is about, if it came from the gateway. Staff may have it applied again:
+    `replays` counts how often."""
 
     __tablename__ = "webhook_events"
     __table_args__ = (
         UniqueConstraint("source", "event_id"),
         CheckConstraint("state IN ('received', 'applied', 'ignored')", name="state"),
-        CheckConstraint("state <> 'applied' OR payment_id IS NOT NULL", name="applied"),
+        CheckConstraint(
+            "state <> 'applied' OR payment_id IS NOT NULL OR source = 'tebex'", name="applied"
+        ),
         CheckConstraint("replays >= 0", name="replays"),
         CheckConstraint("(replays > 0) = (replayed_at IS NOT NULL)", name="replayed_at"),
         Index("ix_webhook_events_received", "id", postgresql_where=text("state = 'received'")),
         Index("ix_webhook_events_object", text("(payload #>> '{data,object,id}')")),
+        Index(
+            "ix_webhook_events_tebex",
+            text("(payload #>> '{subject,transaction_id}')"),
+            postgresql_where=text("source = 'tebex'"),
+        ),
     )
 
     source: Mapped[str] = mapped_column(String(20))

@@ -20,7 +20,7 @@ STRIPE_WEBHOOK_PATH = "/api/webhooks/stripe"
 OWNER_DISCORD_ID = "100000000000000001"
 
 # What the calling shell must not leak into the shop: other servers, proxies, tools' options.
-FOREIGN_PREFIXES = ("PG", "AWS_", "GRANIAN_", "FLASK_", "RQ_", "STRIPE_", "PYTHON")
+FOREIGN_PREFIXES = ("PG", "AWS_", "GRANIAN_", "FLASK_", "RQ_", "STRIPE_", "TEBEX_", "PYTHON")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -122,6 +122,7 @@ def shop_settings(
         "STRIPE_SECRET_KEY": world.STRIPE_SECRET_KEY,
         "STRIPE_WEBHOOK_SECRETS": kept.stripe_webhook_secret,
         "STRIPE_API_URL": f"{ports.sandbox_url}/stripe",
+        "TEBEX_WEBHOOK_SECRETS": world.TEBEX_WEBHOOK_SECRET,
         "SMTP_URL": f"smtp://{world.SMTP_USER}:{world.SMTP_PASSWORD}@{LOOPBACK}:{ports.smtp}",
         "MAIL_FROM": "QR Studios <shop@qrstudios.example>",
         "S3_ENDPOINT_URL": f"http://{LOOPBACK}:{ports.s3}",

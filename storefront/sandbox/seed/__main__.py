@@ -21,11 +21,13 @@ from storefront.licenses.models import License
 from storefront.paths import ROOT
 from storefront.sandbox.seed.catalog import seed_catalog
 from storefront.sandbox.seed.license_use import seed_license_use
+from storefront.sandbox.seed.misuse import seed_misuse
 from storefront.sandbox.seed.people import seed_people
 from storefront.sandbox.seed.promos import seed_promos
 from storefront.sandbox.seed.refunds import seed_refunds
 from storefront.sandbox.seed.sales import seed_sales
 from storefront.sandbox.seed.seller import seed_seller
+from storefront.sandbox.seed.tebex import seed_tebex
 from storefront.sandbox.seed.topups import seed_topups
 
 
@@ -50,6 +52,8 @@ def main() -> None:
     seed_promos(shop, now=now)
     seed_topups(shop, now=now)
     seed_license_use(shop, now=now)
+    seed_tebex(shop, now=now)
+    seed_misuse(shop, now=now)
     if arguments.write_summary:
         arguments.write_summary.write_text(json.dumps(summarise(shop), indent=2))
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from storefront.sandbox.world.storage import Store
+from storefront.sandbox.world.storage import JsonObject, Store
 
 STRIPE_SECRET_KEY = "sk_test_sandbox"  # noqa: S105 - a stand-in's key, published on purpose
 STRIPE_WEBHOOK_SECRET = "whsec_sandbox"  # noqa: S105 - as above
+TEBEX_WEBHOOK_SECRET = "tebex-sandbox-secret"  # noqa: S105 - as above
 DISCORD_CLIENT_ID = "100000000000000099"
 DISCORD_CLIENT_SECRET = "sandbox-discord-secret"  # noqa: S105 - as above
 SMTP_USER = "sandbox"
@@ -105,6 +106,7 @@ class World:
     discord: DiscordKnobs = field(default_factory=DiscordKnobs)
     mail: MailKnobs = field(default_factory=MailKnobs)
     s3: S3Knobs = field(default_factory=S3Knobs)
+    tebex: dict[str, JsonObject] = field(default_factory=dict)
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=500))
     lock: threading.Lock = field(default_factory=threading.Lock)
     wake: threading.Event = field(default_factory=threading.Event)

@@ -9,6 +9,7 @@ from storefront.sandbox.world.inbox import register_inbox
 from storefront.sandbox.world.state import World
 from storefront.sandbox.world.stripe_http import register_stripe_api
 from storefront.sandbox.world.stripe_pages import register_stripe_pages
+from storefront.sandbox.world.tebex import register_tebex
 
 # No form-action: after a payment the browser follows the form's redirect to the shop.
 PAGE_CSP = (
@@ -28,6 +29,7 @@ def create_web(world: World) -> Flask:
     register_stripe_pages(app, world)
     register_discord(app, world)
     register_inbox(app, world)
+    register_tebex(app, world)
     register_controls(app, world)
     app.after_request(_harden)
     return app

@@ -29,6 +29,7 @@ from storefront.receipts.models import Receipt
 from storefront.refunds.drafts import OrderRefundDraft
 from storefront.refunds.flow import refund_order
 from storefront.refunds.models import Destination, LicenseRule
+from storefront.tebex.models import TebexPurchase
 from storefront.wallet.models import TopUp, TopUpState
 from tests.support.factories import Factory
 from tests.support.gateway import at, place
@@ -134,6 +135,7 @@ def buy_refund_and_wish(shop: Shop, make: Factory, person: User) -> None:
                 StockAlert(product_id=product.id, variant_id=None, user_id=person.id),
                 a_topup(person, "t" * 20),
                 an_attempt(shop, person),
+                a_tebex_purchase(shop, person),
             ]
         )
 
@@ -145,6 +147,17 @@ def a_topup(person: User, key: str) -> TopUp:
         state=TopUpState.EXPIRED,
         amount_satang=10_000,
         currency="THB",
+    )
+
+
+def a_tebex_purchase(shop: Shop, person: User) -> TebexPurchase:
+    return TebexPurchase(
+        transaction_id="tbx-1",
+        state="claimed",
+        locale="en",
+        paid_at=shop.clock(),
+        user_id=person.id,
+        claimed_at=shop.clock(),
     )
 
 
