@@ -19,6 +19,7 @@ from storefront.promos import models as promos
 from storefront.receipts import models as receipts
 from storefront.reconciliation import models as reconciliation
 from storefront.refunds import models as refunds
+from storefront.renewals import models as renewals
 from storefront.wallet import models as wallet
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "receipts",
     "reconciliation",
     "refunds",
+    "renewals",
     "wallet",
 ]

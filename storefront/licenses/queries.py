@@ -61,9 +61,14 @@ def list_licenses(session: Session, user_id: UUID, *, now: datetime) -> tuple[Li
 def list_order_licenses(
     session: Session, order_id: UUID, *, now: datetime
 ) -> tuple[LicenseRow, ...]:
-    """The licences that came of an order, without their latest release; who may see that order is
-    for the caller to check."""
-    found = session.execute(_licenses().where(OrderLine.order_id == order_id)).all()
+    """The licences that came of an order or that it renewed, without their latest release; who may
+    see that order is for the caller to check."""
+    renewed = select(OrderLine.license_id).where(
+        OrderLine.order_id == order_id, OrderLine.license_id.is_not(None)
+    )
+    found = session.execute(
+        _licenses().where((OrderLine.order_id == order_id) | License.id.in_(renewed))
+    ).all()
     return tuple(_row(*row, {}, now) for row in found)
 
 
@@ -128,15 +133,16 @@ def _row(
     latest: Mapping[UUID, str],
     now: datetime,
 ) -> LicenseRow:
-    # Its tier as it was sold: that may have got another name since.
+    # Its tier as it was sold: that may have got another name since. An upgrade made it another.
+    as_sold = line if line is not None and line.variant_id == license.variant_id else None
     return LicenseRow(
         id=license.id,
         product_id=product.id,
         product_slug=product.slug,
         name_th=product.name_th,
         name_en=product.name_en,
-        variant_name_th=line.variant_name_th if line else variant.name_th,
-        variant_name_en=line.variant_name_en if line else variant.name_en,
+        variant_name_th=as_sold.variant_name_th if as_sold else variant.name_th,
+        variant_name_en=as_sold.variant_name_en if as_sold else variant.name_en,
         cover=product.cover,
         masked_key=mask_key(license.key_hint),
         status=license.effective_status(now),
