@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.engine import Row
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from storefront.catalog.models import (
     HoldState,
@@ -50,6 +50,28 @@ def find_offers(
         return {}
     which = License.id.in_(license_ids) & (License.user_id == user_id)
     return _find(session, which, now=now, for_order=for_order)
+
+
+def is_built_on(session: Session, line_ids: Collection[UUID]) -> bool:
+    """Whether one of these lines is an upgrade that a later one, in effect, counts as paid. The
+    orders of the lines are locked by the caller; who upgrades meanwhile waits for the lines."""
+    later = aliased(TermChange)
+    return bool(
+        session.scalar(
+            select(
+                exists().where(
+                    TermChange.order_line_id.in_(line_ids),
+                    TermChange.purpose == Purpose.UPGRADE,
+                    TermChange.withdrawn_for == [],
+                    later.license_id == TermChange.license_id,
+                    later.purpose == Purpose.UPGRADE,
+                    later.state == ChangeState.APPLIED,
+                    later.withdrawn_for == [],
+                    later.id > TermChange.id,
+                )
+            )
+        )
+    )
 
 
 def _find(

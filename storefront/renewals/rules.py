@@ -169,6 +169,11 @@ class Offers:
     upgrades: tuple[Offer, ...] = ()
     refusal: Refusal | None = None
 
+    @property
+    def is_worth_showing(self) -> bool:
+        """Whether there is something to say of it beside the key."""
+        return bool(self.renewal or self.upgrades or self.refusal is Refusal.IN_OPEN_ORDER)
+
     def find(self, variant_id: UUID) -> Offer | None:
         """The offer by this tier, of which there is one at most."""
         every = (self.renewal, *self.upgrades)
