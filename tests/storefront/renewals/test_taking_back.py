@@ -102,7 +102,7 @@ def decide(shop: Shop, sandbox: RunningSandbox, payment: Payment, outcome: str) 
 def bind_servers(shop: Shop, key: UUID, number: int) -> None:
     with shop.database.transaction() as session:
         session.add_all(
-            LicenseSlot(license_id=key, position=n, network=f"203.0.113.{n}/32")  # type: ignore[arg-type]
+            LicenseSlot(license_id=key, position=n, network=f"203.0.113.{n}/32")
             for n in range(1, number + 1)
         )
 
