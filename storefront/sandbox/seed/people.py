@@ -60,6 +60,8 @@ PURCHASES = (
     Purchase("expired", "qr-mdt", "trial-30", 45),
     Purchase("revoked", "qr-notify", "standard", 30, revoked=True),
     Purchase("active", "qr-garage", "standard", 12),
+    # Ends in six days: to be renewed, or upgraded for what the trial did not cost already.
+    Purchase("expiring", "qr-phone", "trial-30", 24),
 )
 
 
