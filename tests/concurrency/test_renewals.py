@@ -38,8 +38,6 @@ from tests.concurrency.racing import (
 )
 from tests.storefront.refunds.giving import draft
 from tests.storefront.renewals.keys import (
-    MONTH,
-    Shelf,
     buy_for,
     changes_of,
     days,
@@ -52,6 +50,7 @@ from tests.storefront.renewals.keys import (
 )
 from tests.support.factories import Factory
 from tests.support.gateway import act, latest_payment, order_of
+from tests.support.ladder import MONTH, Shelf
 
 pytestmark = pytest.mark.usefixtures("sandbox_at_peace")
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from storefront.accounts.models import User
 from storefront.bootstrap import Shop
 from storefront.cart.rules import CartOwner
-from storefront.catalog.models import Product, Variant
+from storefront.catalog.models import Product
 from storefront.checkout import flow
 from storefront.checkout.quotes import find_quote
 from storefront.kit.ids import new_id
@@ -24,41 +24,6 @@ from storefront.renewals.rules import Offers
 from storefront.renewals.wishes import want_offer
 from tests.support.factories import Factory
 from tests.support.purchases import own_product
-
-MONTH, YEAR = 30, 365
-
-
-class Shelf:
-    """A product in three tiers: a month on one server, a year on two, for ever on five."""
-
-    def __init__(self, make: Factory, **values: object) -> None:
-        self.product: Product = make.product(
-            price=baht(100),
-            slots=1,
-            duration_days=MONTH,
-            **values,  # type: ignore[arg-type]
-        )
-        self.month = self.product.variants[0].id
-        self.year = tier(make, self.product, "year", baht(600), slots=2, days=YEAR)
-        self.ever = tier(make, self.product, "ever", baht(1_000), slots=5, days=None)
-
-
-def tier(
-    make: Factory, product: Product, code: str, price: Money, *, slots: int, days: int | None
-) -> UUID:
-    """One more tier."""
-    variant = Variant(
-        id=new_id(),
-        product_id=product.id,
-        code=code,
-        position=len(code),
-        name_th=code,
-        name_en=code.title(),
-        price_satang=price.satang,
-        slots=slots,
-        duration_days=days,
-    )
-    return make._save(variant).id
 
 
 def own_key(shop: Shop, make: Factory, user: User, product: Product) -> UUID:

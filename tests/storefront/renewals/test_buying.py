@@ -22,9 +22,6 @@ from storefront.sandbox.serve import RunningSandbox
 from storefront.wallet.queries import find_pots
 from tests.storefront.refunds.giving import draft
 from tests.storefront.renewals.keys import (
-    MONTH,
-    YEAR,
-    Shelf,
     buy_for,
     changes_of,
     count_licenses,
@@ -42,6 +39,7 @@ from tests.storefront.renewals.keys import (
 )
 from tests.support.factories import Factory
 from tests.support.gateway import order_of, pay
+from tests.support.ladder import MONTH, YEAR, Shelf
 
 
 @pytest.fixture

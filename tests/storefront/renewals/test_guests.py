@@ -14,8 +14,6 @@ from storefront.kit.money import baht
 from storefront.orders.models import PaymentMethod
 from storefront.sandbox.serve import RunningSandbox
 from tests.storefront.renewals.keys import (
-    MONTH,
-    Shelf,
     days,
     license_of,
     order_cart,
@@ -25,6 +23,7 @@ from tests.storefront.renewals.keys import (
 )
 from tests.support.factories import Factory, SignIn
 from tests.support.gateway import pay
+from tests.support.ladder import MONTH, Shelf
 
 
 @pytest.fixture

@@ -24,8 +24,6 @@ from storefront.refunds.models import Destination, Refund
 from tests.storefront.orders.purchases import QUERY_CEILING, counted_queries
 from tests.storefront.refunds.giving import draft
 from tests.storefront.renewals.keys import (
-    MONTH,
-    Shelf,
     buy_for,
     days,
     license_of,
@@ -36,6 +34,7 @@ from tests.storefront.renewals.keys import (
     want,
 )
 from tests.support.factories import Factory, SignIn
+from tests.support.ladder import MONTH, Shelf
 
 
 @pytest.fixture

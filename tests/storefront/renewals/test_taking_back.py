@@ -27,8 +27,6 @@ from storefront.renewals.rules import Refusal
 from storefront.sandbox.serve import RunningSandbox
 from tests.storefront.refunds.giving import draft, refunds_of
 from tests.storefront.renewals.keys import (
-    MONTH,
-    Shelf,
     buy_for,
     days,
     events_of,
@@ -43,6 +41,7 @@ from tests.storefront.renewals.keys import (
 )
 from tests.support.factories import Factory
 from tests.support.gateway import act, order_of, pay
+from tests.support.ladder import MONTH, Shelf
 
 pytestmark = pytest.mark.usefixtures("sandbox_at_peace")
 
