@@ -60,6 +60,7 @@ import storefront.orders.views
 import storefront.overview
 import storefront.receipts.statement_views
 import storefront.receipts.views
+import storefront.renewals.views
 import storefront.seo
 import storefront.sharing
 import storefront.styleguide
@@ -84,6 +85,7 @@ from storefront.messages import message_for
 from storefront.notifications.queries import count_unread
 from storefront.paths import ROOT
 from storefront.proxies import TrustedProxies
+from storefront.renewals.offered import key_offers
 from storefront.request_log import init_request_logging
 from storefront.security import ReadableQuery, init_security
 from storefront.wallet.queries import find_balance
@@ -208,6 +210,7 @@ def _init_templates(app: Flask, shop: Shop) -> None:
         wallet_balance=header_figure(_wallet_balance, otherwise=None),
         unread_count=header_figure(_unread_count, otherwise=0),
         owned_products=owned_products,
+        key_offers=key_offers,
         waiting_ids=header_figure(_waiting_ids, otherwise=frozenset[UUID]()),
     )
 
@@ -230,6 +233,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         storefront.licenses.change_views,
         storefront.licenses.gift_views,
         storefront.licenses.guide_views,
+        storefront.renewals.views,
         storefront.delivery.views,
         storefront.wallet.views,
         storefront.receipts.views,

@@ -32,6 +32,7 @@ from storefront.language import date_text, datetime_text, money_text, text_of
 from storefront.licenses import notices as licenses
 from storefront.notifications.models import Notification
 from storefront.orders.models import Order, OrderLine
+from storefront.orders.wording import name_of
 from storefront.paths import ROOT
 from storefront.payments.models import Payment
 from storefront.providers.mail import Mail
@@ -156,7 +157,7 @@ def _about_refund(session: Session, refund_id: UUID) -> Context:
     ).one()
     locale = order.locale if order else user.locale
     names = {
-        line.id: text_of(line, "name", locale)
+        line.id: name_of(line, locale)
         for line in session.scalars(select(OrderLine).where(OrderLine.order_id == refund.order_id))
     }
     return (

@@ -59,6 +59,12 @@ _MESSAGES: Final = {
     "cart_empty": _("Your cart is empty."),
     "sold_out": _("Somebody was faster: not enough units are left."),
     "not_for_sale": _("This item cannot be bought right now."),
+    "license_offer_gone": _("This is not on offer for this key any more."),
+    "upgrade_built_on": _(
+        "A later upgrade counts what was paid for this one. Give that one back first, or let the"
+        " licences stay."
+    ),
+    "license_in_open_order": _("Another order that is not paid yet is about this key."),
     "all_owned": _("You own everything in this bundle already."),
     "promo_unknown": _("This code does not exist. Please check how it is written."),
     "promo_inactive": _("This code is not in use at the moment."),

@@ -21,6 +21,7 @@ from storefront.promos import models as promos
 from storefront.receipts import models as receipts
 from storefront.reconciliation import models as reconciliation
 from storefront.refunds import models as refunds
+from storefront.renewals import models as renewals
 from storefront.tebex import models as tebex
 from storefront.wallet import models as wallet
 
@@ -46,6 +47,7 @@ __all__ = [
     "receipts",
     "reconciliation",
     "refunds",
+    "renewals",
     "tebex",
     "wallet",
 ]

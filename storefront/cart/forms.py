@@ -21,6 +21,11 @@ def read_variant_id(text: str | None) -> UUID:
     return variant_id
 
 
+def read_license_id(form: Mapping[str, str]) -> UUID | None:
+    """The key that a line is about, for lines that are about one."""
+    return parse_id(form.get("license_id", ""))
+
+
 def read_quantity(form: Mapping[str, str]) -> int:
     """How many units; one when the form does not say. Raises Invalid `bad_quantity`."""
     return parse_quantity(form.get("quantity", "1"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from storefront.catalog.models import Variant
+from storefront.catalog.models import Purpose, Variant
 from storefront.db import Base, Identified
 
 MAX_QUANTITY = 10
@@ -35,17 +35,30 @@ class Cart(Identified, Base):
     )
 
 
-class CartLine(Base):
-    """Units of one variant. `seen_price_satang` is the price the shopper last saw, so that a
-    change can be named."""
+class CartLine(Identified, Base):
+    """Units of one variant, or one key's renewal or upgrade by it. `seen_price_satang` is the price
+    the shopper last saw, so that a change can be named."""
 
     __tablename__ = "cart_lines"
-    __table_args__ = (CheckConstraint(f"quantity BETWEEN 1 AND {MAX_QUANTITY}", name="quantity"),)
-
-    cart_id: Mapped[UUID] = mapped_column(
-        ForeignKey("carts.id", ondelete="CASCADE"), primary_key=True
+    __table_args__ = (
+        UniqueConstraint("cart_id", "license_id"),
+        Index(
+            "uq_cart_lines_new",
+            "cart_id",
+            "variant_id",
+            unique=True,
+            postgresql_where=text("license_id IS NULL"),
+        ),
+        CheckConstraint(f"quantity BETWEEN 1 AND {MAX_QUANTITY}", name="quantity"),
+        CheckConstraint("purpose IN ('new', 'renew', 'upgrade')", name="purpose"),
+        CheckConstraint("(purpose = 'new') = (license_id IS NULL)", name="license"),
+        CheckConstraint("purpose = 'new' OR quantity = 1", name="one_key"),
     )
-    variant_id: Mapped[UUID] = mapped_column(ForeignKey("variants.id"), primary_key=True)
+
+    cart_id: Mapped[UUID] = mapped_column(ForeignKey("carts.id", ondelete="CASCADE"))
+    variant_id: Mapped[UUID] = mapped_column(ForeignKey("variants.id"))
+    purpose: Mapped[str] = mapped_column(String(7), default=Purpose.NEW, server_default=Purpose.NEW)
+    license_id: Mapped[UUID | None] = mapped_column(ForeignKey("licenses.id"))
     quantity: Mapped[int]
     seen_price_satang: Mapped[int]
     added_at: Mapped[datetime] = mapped_column(server_default=func.now())

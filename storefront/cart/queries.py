@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
@@ -13,12 +14,13 @@ from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from storefront.cart.models import Cart, CartLine
-from storefront.cart.rules import BLOCKING, CartOwner, Notice, notice_for
+from storefront.cart.rules import BLOCKING, CartOwner, KeyDeal, Notice, notice_for
 from storefront.catalog.models import (
     UNLIMITED,
     HoldState,
     Product,
     ProductStatus,
+    Purpose,
     StockHold,
     Variant,
 )
@@ -33,16 +35,24 @@ from storefront.catalog.pricing import (
 )
 from storefront.kit.money import Money, total_of
 
+_NO_DEALS: Final[Mapping[UUID, KeyDeal]] = MappingProxyType({})
+_GONE: Final = KeyDeal(notice=Notice.OFFER_GONE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CartLineView:
     """A line as the cart page shows it: the price of now, and what changed since it was seen.
 
     `list_price` is what everybody pays; `unit_price` is without `owned_off`, the share of what
-    this member owns of a bundle already. `product_ids` are what one unit grants a licence for.
-    `available` None means there is no limit.
+    this member owns of a bundle already, or what was paid before for the key that an upgrade is
+    about. `product_ids` are what one unit grants a licence for. `available` None means there is
+    no limit. With `license_id` it is about that key, and `ends_at` is when its licence then ends.
     """
 
+    purpose: Purpose
+    license_id: UUID | None
+    key_hint: str | None
+    ends_at: datetime | None
     variant_id: UUID
     product_id: UUID
     product_ids: tuple[UUID, ...]
@@ -64,6 +74,11 @@ class CartLineView:
     seen_price: Money
     available: int | None
     notice: Notice | None
+
+    @property
+    def said_price(self) -> Money:
+        """The price that a notice of a change is about."""
+        return self.list_price if self.license_id is None else self.unit_price
 
     @property
     def total(self) -> Money:
@@ -108,18 +123,42 @@ class VariantName:
     name_en: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeyLine:
+    """What a cart wants for a key."""
+
+    license_id: UUID
+    variant_id: UUID
+    purpose: Purpose
+
+
+def list_key_lines(session: Session, user_id: UUID) -> Sequence[KeyLine]:
+    """The lines about keys in a member's cart."""
+    rows = session.execute(
+        select(CartLine.license_id, CartLine.variant_id, CartLine.purpose)
+        .join(Cart, Cart.id == CartLine.cart_id)
+        .where(Cart.user_id == user_id, CartLine.license_id.is_not(None))
+    )
+    return [
+        KeyLine(license_id, row.variant_id, Purpose(row.purpose))
+        for row in rows
+        if (license_id := row.license_id) is not None
+    ]
+
+
 def find_cart(
     session: Session,
     owner: CartOwner | None,
     *,
     now: datetime,
     owned: Collection[UUID] = frozenset(),
+    deals: Mapping[UUID, KeyDeal] = _NO_DEALS,
     for_order: UUID | None = None,
 ) -> CartView | None:
     """The cart with the prices and the stock of now; None when nothing is in it. 3 queries.
 
-    `owned` are the products its member has a good licence for. Units that `for_order`
-    holds, of stock and at a flash price, count as left.
+    `owned` are the products its member has a good licence for, `deals` what its lines about keys
+    cost, by licence. Units that `for_order` holds, of stock and at a flash price, count as left.
     """
     if owner is None:
         return None
@@ -132,6 +171,8 @@ def find_cart(
     return CartView(
         tuple(
             _line(row, running.get(row.variant_id), parts.get(row.product_id, ()), owned)
+            if row.license_id is None
+            else _key_line(row, deals.get(row.license_id, _GONE))
             for row in rows
         ),
         rows[0].promo_code,
@@ -173,6 +214,8 @@ def _lines(owner: CartOwner, for_order: UUID | None) -> Any:
     return (
         select(
             CartLine.variant_id,
+            CartLine.purpose,
+            CartLine.license_id,
             CartLine.quantity,
             CartLine.seen_price_satang,
             Cart.promo_code,
@@ -195,14 +238,14 @@ def _lines(owner: CartOwner, for_order: UUID | None) -> Any:
         .join(Variant, Variant.id == CartLine.variant_id)
         .join(Product, Product.id == Variant.product_id)
         .where(_owned_by(owner))
-        .order_by(CartLine.added_at, CartLine.variant_id)
+        .order_by(CartLine.added_at, CartLine.id)
     )
 
 
 def _own_hold(order_id: UUID) -> ColumnElement[int]:
     """Units of the variant that the order itself holds."""
     return func.coalesce(
-        select(StockHold.quantity)
+        select(func.sum(StockHold.quantity))
         .where(
             StockHold.order_id == order_id,
             StockHold.variant_id == Variant.id,
@@ -225,18 +268,11 @@ def _line(
     seen_price = Money(row.seen_price_satang)
     contents = tuple(part.product_id for part in parts) or (row.product_id,)
     return CartLineView(
-        variant_id=row.variant_id,
-        product_id=row.product_id,
+        **_facts(row),
+        license_id=None,
+        key_hint=None,
+        ends_at=None,
         product_ids=deal.missing if deal else contents,
-        product_slug=row.slug,
-        name_th=row.name_th,
-        name_en=row.name_en,
-        variant_name_th=row.variant_name_th,
-        variant_name_en=row.variant_name_en,
-        cover=row.cover,
-        slots=row.slots,
-        duration_days=row.duration_days,
-        quantity=row.quantity,
         unit_price=deal.price if deal else price.amount,
         list_price=price.amount,
         struck=price.struck,
@@ -254,6 +290,45 @@ def _line(
             seen_price=seen_price,
         ),
     )
+
+
+def _key_line(row: Row[*tuple[Any, ...]], deal: KeyDeal) -> CartLineView:
+    seen_price = Money(row.seen_price_satang)
+    changed = Notice.PRICE_CHANGED if deal.price != seen_price else None
+    return CartLineView(
+        **_facts(row),
+        license_id=row.license_id,
+        key_hint=deal.key_hint,
+        ends_at=deal.ends_at,
+        product_ids=(row.product_id,),
+        unit_price=deal.price,
+        list_price=deal.list_price,
+        struck=deal.struck,
+        owned_off=deal.credit,
+        flash_item_id=deal.flash_item_id,
+        flash_ends_at=deal.flash_ends_at,
+        seen_price=seen_price,
+        available=None,
+        notice=deal.notice or changed,
+    )
+
+
+def _facts(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    """What a line has from the catalogue whatever it is about."""
+    return {
+        "purpose": Purpose(row.purpose),
+        "variant_id": row.variant_id,
+        "product_id": row.product_id,
+        "product_slug": row.slug,
+        "name_th": row.name_th,
+        "name_en": row.name_en,
+        "variant_name_th": row.variant_name_th,
+        "variant_name_en": row.variant_name_en,
+        "cover": row.cover,
+        "slots": row.slots,
+        "duration_days": row.duration_days,
+        "quantity": row.quantity,
+    }
 
 
 def _price(row: Row[*tuple[Any, ...]], item: RunningItem | None) -> UnitPrice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
@@ -45,11 +46,11 @@ class Notice(StrEnum):
     NOT_ENOUGH = "not_enough"
     NOT_FOR_SALE = "not_for_sale"
     ALL_OWNED = "all_owned"
+    OFFER_GONE = "license_offer_gone"
+    IN_OPEN_ORDER = "license_in_open_order"
 
 
-BLOCKING: Final = frozenset(
-    {Notice.SOLD_OUT, Notice.NOT_ENOUGH, Notice.NOT_FOR_SALE, Notice.ALL_OWNED}
-)
+BLOCKING: Final = frozenset(Notice) - {Notice.PRICE_CHANGED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,22 @@ class Wanted:
 
     quantity: int
     seen_price: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyDeal:
+    """What a line about a key costs now: `price` is without `credit`, what was paid for the key
+    before. `ends_at` is when its licence ends by it. A notice says why it is not to be had."""
+
+    key_hint: str = ""
+    price: Money = Money(0)
+    list_price: Money = Money(0)
+    struck: Money | None = None
+    credit: Money | None = None
+    flash_item_id: UUID | None = None
+    flash_ends_at: datetime | None = None
+    ends_at: datetime | None = None
+    notice: Notice | None = None
 
 
 def parse_quantity(text: str | None) -> int:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, not_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, load_only
 
 from storefront.cart.models import MAX_LINES, MAX_QUANTITY, Cart, CartLine
 from storefront.cart.rules import CartOwner, Wanted, check_quantity, merge_lines
-from storefront.catalog.models import Product, ProductStatus, Variant
+from storefront.catalog.models import Product, ProductStatus, Purpose, Variant
 from storefront.catalog.pricing import find_running_items, unit_price
 from storefront.errors import Conflict, NotFound
 from storefront.kit.ids import new_id
@@ -47,8 +47,9 @@ def add_line(
     running = find_running_items(session, [variant_id], now=now)
     price = unit_price(variant.price, None, running.get(variant_id), quantity=quantity)
     cart_id = _open_cart(session, owner, now=now)
-    _check_room(session, cart_id, variant_id)
+    _check_room(session, cart_id, _is_line(cart_id, variant_id, None))
     draft = insert(CartLine).values(
+        id=new_id(),
         cart_id=cart_id,
         variant_id=variant_id,
         quantity=quantity,
@@ -58,6 +59,7 @@ def add_line(
     held = session.scalars(
         draft.on_conflict_do_update(
             index_elements=[CartLine.cart_id, CartLine.variant_id],
+            index_where=CartLine.license_id.is_(None),
             set_={
                 "quantity": func.least(MAX_QUANTITY, CartLine.quantity + draft.excluded.quantity),
                 "seen_price_satang": draft.excluded.seen_price_satang,
@@ -65,6 +67,40 @@ def add_line(
         ).returning(CartLine.quantity)
     ).one()
     return AddedLine(product.name_th, product.name_en, held)
+
+
+def add_key_line(
+    session: Session,
+    owner: CartOwner,
+    *,
+    license_id: UUID,
+    variant_id: UUID,
+    purpose: Purpose,
+    price: Money,
+    now: datetime,
+) -> None:
+    """Put the renewal or upgrade of a key into the cart, in place of whatever it held for that key.
+    Whether it is on offer is for the caller to check. Raises Conflict `cart_full`. Locks the cart;
+    idempotent."""
+    cart_id = _open_cart(session, owner, now=now)
+    _check_room(session, cart_id, CartLine.license_id.is_not_distinct_from(license_id))
+    values = {
+        "variant_id": variant_id,
+        "purpose": purpose,
+        "seen_price_satang": price.satang,
+    }
+    session.execute(
+        insert(CartLine)
+        .values(
+            id=new_id(),
+            cart_id=cart_id,
+            license_id=license_id,
+            quantity=1,
+            added_at=now,
+            **values,
+        )
+        .on_conflict_do_update(index_elements=[CartLine.cart_id, CartLine.license_id], set_=values)
+    )
 
 
 def set_quantity(
@@ -75,20 +111,22 @@ def set_quantity(
     quantity: int,
     now: datetime,
     seen_price: Money | None = None,
+    license_id: UUID | None = None,
 ) -> None:
-    """Want this many units instead.
+    """Want this many units instead; of a line about a key, which is always one, only the price that
+    was seen is noted.
 
     `seen_price` is the price that stood beside the button: once the shopper acted on it, a
     changed price needs no notice any more. Raises Invalid `bad_quantity`, NotFound `cart_line`.
     """
     check_quantity(quantity)
-    values = {"quantity": quantity}
+    values = {"quantity": quantity if license_id is None else 1}
     if seen_price is not None:
         values["seen_price_satang"] = seen_price.satang
     cart_id = _lock_cart(session, owner, now=now)
     changed = session.scalar(
         update(CartLine)
-        .where(CartLine.cart_id == cart_id, CartLine.variant_id == variant_id)
+        .where(_is_line(cart_id, variant_id, license_id))
         .values(values)
         .returning(CartLine.variant_id)
     )
@@ -97,13 +135,19 @@ def set_quantity(
 
 
 def remove_line(
-    session: Session, owner: CartOwner, variant_id: UUID, *, now: datetime
+    session: Session,
+    owner: CartOwner,
+    variant_id: UUID,
+    *,
+    now: datetime,
+    license_id: UUID | None = None,
 ) -> int | None:
-    """Take a variant out and say how many units that were; None when it was not there."""
+    """Take a variant, or what is wanted of it for a key, out and say how many units that were; None
+    when it was not there."""
     cart_id = _lock_cart(session, owner, now=now)
     return session.scalar(
         delete(CartLine)
-        .where(CartLine.cart_id == cart_id, CartLine.variant_id == variant_id)
+        .where(_is_line(cart_id, variant_id, license_id))
         .returning(CartLine.quantity)
     )
 
@@ -153,6 +197,7 @@ def _pour(session: Session, brought_by: CartOwner, *, user_id: UUID, now: dateti
     brought = _lines_of(session, going_id)
     for variant_id, wanted in merge_lines(kept, brought).items():
         _write_line(session, staying_id, variant_id, wanted, now=now)
+    _move_key_lines(session, going_id, staying_id)
     typed = select(Cart.promo_code).where(Cart.id == going_id).scalar_subquery()
     session.execute(
         update(Cart)
@@ -209,11 +254,19 @@ def _owned_by(owner: CartOwner) -> ColumnElement[bool]:
     return Cart.guest_token_hash == owner.token_hash
 
 
-def _check_room(session: Session, cart_id: UUID, variant_id: UUID) -> None:
+def _is_line(
+    cart_id: UUID | None, variant_id: UUID, license_id: UUID | None
+) -> ColumnElement[bool]:
+    return and_(
+        CartLine.cart_id == cart_id,
+        CartLine.variant_id == variant_id,
+        CartLine.license_id.is_not_distinct_from(license_id),
+    )
+
+
+def _check_room(session: Session, cart_id: UUID, itself: ColumnElement[bool]) -> None:
     others = session.scalar(
-        select(func.count())
-        .select_from(CartLine)
-        .where(CartLine.cart_id == cart_id, CartLine.variant_id != variant_id)
+        select(func.count()).select_from(CartLine).where(CartLine.cart_id == cart_id, not_(itself))
     )
     if (others or 0) >= MAX_LINES:
         raise Conflict("cart_full")
@@ -222,7 +275,7 @@ def _check_room(session: Session, cart_id: UUID, variant_id: UUID) -> None:
 def _lines_of(session: Session, cart_id: UUID) -> dict[UUID, Wanted]:
     rows = session.execute(
         select(CartLine.variant_id, CartLine.quantity, CartLine.seen_price_satang)
-        .where(CartLine.cart_id == cart_id)
+        .where(CartLine.cart_id == cart_id, CartLine.license_id.is_(None))
         .order_by(CartLine.added_at, CartLine.variant_id)
     )
     return {row.variant_id: Wanted(row.quantity, Money(row.seen_price_satang)) for row in rows}
@@ -234,6 +287,27 @@ def _write_line(
     values = {"quantity": wanted.quantity, "seen_price_satang": wanted.seen_price.satang}
     session.execute(
         insert(CartLine)
-        .values(cart_id=cart_id, variant_id=variant_id, added_at=now, **values)
-        .on_conflict_do_update(index_elements=[CartLine.cart_id, CartLine.variant_id], set_=values)
+        .values(id=new_id(), cart_id=cart_id, variant_id=variant_id, added_at=now, **values)
+        .on_conflict_do_update(
+            index_elements=[CartLine.cart_id, CartLine.variant_id],
+            index_where=CartLine.license_id.is_(None),
+            set_=values,
+        )
+    )
+
+
+def _move_key_lines(session: Session, going_id: UUID, staying_id: UUID) -> None:
+    """Only who bought as a guest has such lines; the keys they are about move with them."""
+    there = select(CartLine.license_id).where(
+        CartLine.cart_id == staying_id, CartLine.license_id.is_not(None)
+    )
+    session.execute(
+        update(CartLine)
+        .where(
+            CartLine.cart_id == going_id,
+            CartLine.license_id.is_not(None),
+            CartLine.license_id.not_in(there),
+        )
+        .values(cart_id=staying_id)
+        .execution_options(synchronize_session=False)
     )

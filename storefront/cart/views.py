@@ -8,7 +8,12 @@ from flask import Blueprint, Response, flash, request, url_for
 from flask_babel import gettext as _
 
 from storefront.cart import service
-from storefront.cart.forms import read_quantity, read_seen_price, read_variant_id
+from storefront.cart.forms import (
+    read_license_id,
+    read_quantity,
+    read_seen_price,
+    read_variant_id,
+)
 from storefront.cart.guests import current_cart_owner, new_guest_token, remember_guest
 from storefront.cart.models import MAX_QUANTITY
 from storefront.cart.queries import VariantName, find_variant_name
@@ -33,7 +38,11 @@ bp = Blueprint("cart", __name__)
 def show() -> Response:
     """The lines, what changed about them, and the way to the checkout."""
     removed = parse_id(request.args.get("removed", ""))
-    return _cart_page(removed, request.args.get("quantity", type=int))
+    return _cart_page(
+        removed,
+        request.args.get("quantity", type=int),
+        removed_license_id=parse_id(request.args.get("license", "")),
+    )
 
 
 @bp.post("/cart/lines")
@@ -76,6 +85,7 @@ def change_line(variant_id: str) -> Response:
             chosen,
             quantity=quantity,
             seen_price=read_seen_price(request.form),
+            license_id=read_license_id(request.form),
             now=shop().clock(),
         )
     return _cart_page() if is_fragment() else see_other(url_for("cart.show"))
@@ -87,16 +97,19 @@ def change_line(variant_id: str) -> Response:
 def remove_line(variant_id: str) -> Response:
     """Take a line out; the page offers to undo it. Doing it twice is harmless."""
     chosen = read_variant_id(variant_id)
+    license_id = read_license_id(request.form)
     owner = current_cart_owner()
     quantity = None
     if owner is not None:
         with shop().database.transaction() as tx:
-            quantity = service.remove_line(tx, owner, chosen, now=shop().clock())
+            quantity = service.remove_line(
+                tx, owner, chosen, license_id=license_id, now=shop().clock()
+            )
     if is_fragment():
-        return _cart_page(chosen, quantity)
+        return _cart_page(chosen, quantity, removed_license_id=license_id)
     if quantity is None:
         return see_other(url_for("cart.show"))
-    return see_other(url_for("cart.show", removed=chosen, quantity=quantity))
+    return see_other(url_for("cart.show", removed=chosen, quantity=quantity, license=license_id))
 
 
 @bp.post("/cart/promo")
@@ -131,6 +144,7 @@ def _cart_page(
     removed_id: UUID | None = None,
     removed_quantity: int | None = None,
     *,
+    removed_license_id: UUID | None = None,
     status: int = 200,
     typed_code: str = "",
     promo_problem: str | None = None,
@@ -147,6 +161,7 @@ def _cart_page(
         promo_problem=promo_problem,
         removed=removed,
         removed_quantity=removed_quantity,
+        removed_license_id=removed_license_id,
         max_quantity=MAX_QUANTITY,
     )
 

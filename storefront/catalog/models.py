@@ -36,6 +36,15 @@ STANDING = (
 RATING = "(rating_sum * 2 + 35) * 500 / (rating_count + 5)"
 
 
+class Purpose(StrEnum):
+    """What somebody wants of a tier: a new key, more time for a key they have, or that this key
+    becomes one of the tier."""
+
+    NEW = "new"
+    RENEW = "renew"
+    UPGRADE = "upgrade"
+
+
 class ProductStatus(StrEnum):
     """Whether shoppers see a product."""
 
@@ -334,19 +343,20 @@ class CatalogImport(Identified, Base):
     applied_at: Mapped[datetime | None]
 
 
-class StockHold(Base):
-    """Units of one variant set aside for one order. Released or taken exactly once (S2): the
-    state leaves `held` by a conditional update only. With a flash sale item, its units are set
+class StockHold(Identified, Base):
+    """Units of one variant set aside for one line of an order. Released or taken exactly once (S2):
+    the state leaves `held` by a conditional update only. With a flash sale item, its units are set
     aside as well."""
 
     __tablename__ = "stock_holds"
     __table_args__ = (
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("state IN ('held', 'taken', 'released')", name="state"),
+        Index("ix_stock_holds_order", "order_id"),
     )
 
-    order_id: Mapped[UUID] = mapped_column(primary_key=True)
-    variant_id: Mapped[UUID] = mapped_column(ForeignKey("variants.id"), primary_key=True)
+    order_id: Mapped[UUID]
+    variant_id: Mapped[UUID] = mapped_column(ForeignKey("variants.id"))
     flash_sale_item_id: Mapped[UUID | None] = mapped_column(ForeignKey("flash_sale_items.id"))
     quantity: Mapped[int]
     state: Mapped[str] = mapped_column(String(10), default=HoldState.HELD)

@@ -139,6 +139,20 @@ def find_unit_prices(
     }
 
 
+def find_key_prices(
+    session: Session, variants: Iterable[Variant], *, now: datetime
+) -> Mapping[UUID, UnitPrice]:
+    """What each variant costs at `now` for a key that exists: the same, but the units of a limited
+    flash sale are for new keys."""
+    tiers = list(variants)
+    running = find_running_items(session, [tier.id for tier in tiers], now=now)
+    unlimited = {key: item for key, item in running.items() if item.units_left is None}
+    return {
+        tier.id: unit_price(tier.price, tier.original_price, unlimited.get(tier.id))
+        for tier in tiers
+    }
+
+
 def find_bundle_parts(
     session: Session, product_ids: Collection[UUID]
 ) -> Mapping[UUID, Sequence[BundlePart]]:

@@ -18,7 +18,8 @@ from storefront.errors import Conflict
 
 @dataclass(frozen=True, slots=True)
 class StockWish:
-    """Units of one variant to set aside, and the flash sale item whose price they are sold at."""
+    """Units of one variant to set aside, and the flash sale item whose price they are sold at. No
+    unit at all only lets the price stand still: that is what a renewal needs."""
 
     product_id: UUID
     variant_id: UUID
@@ -46,15 +47,30 @@ def hold_stock(
         _hold_variant(session, wish)
         if wish.flash_item_id is not None:
             _hold_flash_item(session, wish.flash_item_id, wish.quantity, now=now)
-        session.add(
-            StockHold(
-                order_id=order_id,
-                variant_id=wish.variant_id,
-                flash_sale_item_id=wish.flash_item_id,
-                quantity=wish.quantity,
+        if wish.quantity:
+            session.add(
+                StockHold(
+                    order_id=order_id,
+                    variant_id=wish.variant_id,
+                    flash_sale_item_id=wish.flash_item_id,
+                    quantity=wish.quantity,
+                )
             )
-        )
     session.flush()
+
+
+def lock_stock(session: Session, order_id: UUID) -> None:
+    """Lock the variants an order holds units of, in the order in which everybody locks: for who has
+    to lock something that comes after them before knowing what becomes of the units."""
+    held = select(StockHold.variant_id).where(
+        StockHold.order_id == order_id, StockHold.state == HoldState.HELD
+    )
+    session.execute(
+        select(Variant.id)
+        .where(Variant.id.in_(held))
+        .order_by(Variant.product_id, Variant.id)
+        .with_for_update()
+    ).all()
 
 
 def take_stock(session: Session, order_id: UUID) -> None:
@@ -150,7 +166,7 @@ def _leave_held(session: Session, order_id: UUID, state: HoldState) -> list[tupl
         select(Variant.product_id, StockHold)
         .join(Variant, Variant.id == StockHold.variant_id)
         .where(StockHold.order_id == order_id, StockHold.state == HoldState.HELD)
-        .order_by(Variant.product_id, StockHold.variant_id)
+        .order_by(Variant.product_id, StockHold.variant_id, StockHold.id)
         .with_for_update(of=StockHold)
     ).all()
     for _, hold in holds:

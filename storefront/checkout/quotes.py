@@ -3,6 +3,7 @@ an order all ask here."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,8 +11,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from storefront.accounts.models import User
-from storefront.cart.queries import CartView, find_cart
-from storefront.cart.rules import CartOwner
+from storefront.cart.queries import CartView, KeyLine, find_cart, list_key_lines
+from storefront.cart.rules import CartOwner, KeyDeal, Notice
 from storefront.errors import Conflict
 from storefront.kit.money import Money
 from storefront.licenses.queries import find_owned_products
@@ -27,6 +28,8 @@ from storefront.promos.rules import (
     discount_for,
     promo_email,
 )
+from storefront.renewals.queries import find_offers
+from storefront.renewals.rules import Offers, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ def find_quote(
     user_id = None if owner is None else owner.user_id
     customer = None if user_id is None else session.get_one(User, user_id)
     owned = find_owned_products(session, customer.id, now=now) if customer else frozenset()
-    cart = find_cart(session, owner, now=now, owned=owned, for_order=for_order)
+    deals = _find_deals(session, user_id, now=now, for_order=for_order) if user_id else {}
+    cart = find_cart(session, owner, now=now, owned=owned, deals=deals, for_order=for_order)
     if cart is None:
         return None
     if cart.promo_code is None:
@@ -92,6 +96,31 @@ def get_quote(
     if quote is None:
         raise Conflict("cart_empty")
     return quote
+
+
+def _find_deals(
+    session: Session, user_id: UUID, *, now: datetime, for_order: UUID | None
+) -> Mapping[UUID, KeyDeal]:
+    """What the lines about keys in a member's cart cost, by licence."""
+    wanted = {line.license_id: line for line in list_key_lines(session, user_id)}
+    found = find_offers(session, wanted, user_id=user_id, now=now, for_order=for_order)
+    return {key: _deal(found[key], line) for key, line in wanted.items() if key in found}
+
+
+def _deal(offers: Offers, line: KeyLine) -> KeyDeal:
+    offer = offers.find(line.variant_id)
+    if offer is None or offer.purpose is not line.purpose:
+        return KeyDeal(key_hint=offers.key_hint, notice=Notice(offers.refusal or Refusal.GONE))
+    return KeyDeal(
+        key_hint=offer.key_hint,
+        price=offer.price,
+        list_price=offer.tier.price,
+        struck=offer.tier.unit_price.struck,
+        credit=offer.credit or None,
+        flash_item_id=offer.tier.unit_price.flash_item_id,
+        flash_ends_at=offer.tier.unit_price.ends_at,
+        ends_at=offer.terms.ends_at,
+    )
 
 
 def _history(

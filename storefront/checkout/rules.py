@@ -48,7 +48,8 @@ def hash_request(
 
 
 def grants_of(lines: Sequence[OrderLine]) -> list[Grant]:
-    """One licence per bought unit; a bundle grants one for each product inside it."""
+    """One licence per bought unit; a bundle grants one for each product inside it. Lines about a
+    key that exists grant none."""
     return [
         Grant(
             order_line_id=line.id,
@@ -59,6 +60,7 @@ def grants_of(lines: Sequence[OrderLine]) -> list[Grant]:
             duration_days=line.duration_days,
         )
         for line in lines
+        if line.is_new
         for product_id in line.product_ids
         for unit in range(1, line.quantity + 1)
     ]

@@ -14,6 +14,7 @@ from storefront.accounts.models import User
 from storefront.accounts.service import hold_person
 from storefront.cart.models import Cart, CartLine
 from storefront.cart.rules import Notice
+from storefront.catalog.models import Purpose
 from storefront.catalog.service import StockWish, hold_stock, release_stock, take_stock
 from storefront.checkout.quotes import Quote, get_quote
 from storefront.checkout.rules import (
@@ -42,6 +43,7 @@ from storefront.payments.service import create_payment
 from storefront.promos.rules import promo_email
 from storefront.promos.service import reserve_use, return_use, take_use
 from storefront.receipts.service import issue_order_receipt
+from storefront.renewals.service import apply_changes, hold_changes, release_changes
 from storefront.wallet.service import hold_wallet, pay_from_wallet, release_wallet
 
 
@@ -65,11 +67,13 @@ def place_order(session: Session, wish: Wish, *, vault: KeyVault, now: datetime)
     the wallet pays beside the gateway is held until the gateway has answered.
 
     Idempotent by (user, idempotency key): the earlier order comes back. Locks the person, shared,
-    and the cart, so a double click waits for its twin, then the variants, at last the wallet.
+    and the cart, so a double click waits for its twin, then the variants and the keys, at last the
+    wallet.
     Raises DomainError `sign_in_first` for a guest who became a member, Invalid `key_reused`,
     `method_not_offered`, `amount_too_small` or `email_needed`, Conflict `cart_empty`,
-    `not_for_sale`, `all_owned`, `sold_out`, `total_changed`, `balance_too_low`, `wallet_frozen`
-    or why the promo code is refused; nothing is kept then.
+    `not_for_sale`, `all_owned`, `license_offer_gone`, `license_in_open_order`, `sold_out`,
+    `total_changed`, `balance_too_low`, `wallet_frozen` or why the promo code is refused; nothing is
+    kept then.
     """
     user = hold_person(session, wish.user_id)
     cart_id = session.scalar(select(Cart.id).where(Cart.user_id == wish.user_id).with_for_update())
@@ -159,7 +163,7 @@ def start_order_payment(session: Session, order: Order, *, now: datetime) -> Pay
 def complete_order(
     session: Session, order: Order, *, actor: str, vault: KeyVault, now: datetime
 ) -> None:
-    """Deliver a paid order that is locked or new: take the stock, issue the keys, write the
+    """Deliver a paid order that is locked or new: take the stock, renew and issue keys, write the
     receipt, queue mail and notice. Idempotent: a completed order is left alone. Raises Conflict
     `order_not_open`."""
     if order.state == OrderState.PENDING:
@@ -167,6 +171,7 @@ def complete_order(
     if not apply_action(session, order, OrderAction.COMPLETE, actor=actor, now=now):
         return
     take_stock(session, order.id)
+    apply_changes(session, order, now=now)
     take_use(session, order.id, now=now)
     issue_licenses(session, grants_of(order.lines), user_id=order.user_id, vault=vault, now=now)
     issue_order_receipt(session, order, now=now)
@@ -187,8 +192,8 @@ def complete_order(
 def close_order(
     session: Session, order_id: UUID, action: OrderAction, *, actor: str, now: datetime
 ) -> None:
-    """Cancel or expire an open order and give back its stock, its use of a code and what was held
-    of the wallet. Locks the order; idempotent; an order that is not open any more is left
+    """Cancel or expire an open order and give back its stock, its keys, its use of a code and what
+    was held of the wallet. Locks the order; idempotent; an order that is not open any more is left
     alone."""
     order = lock_order(session, order_id)
     if order.state != OrderState.PENDING:
@@ -199,15 +204,17 @@ def close_order(
         # member could wait for each other.
         _refill_cart(session, order)
     release_stock(session, order.id)
+    release_changes(session, order.id)
     return_use(session, order.id, now=now)
     release_wallet(session, user_id=order.user_id, order_id=order.id, now=now)
 
 
 def _set_aside(session: Session, order: Order, quote: Quote, user: User, *, now: datetime) -> None:
-    """Hold the stock and the use of the code for the life of the payment."""
+    """Hold the stock, the keys and the use of the code for the life of the payment."""
     lines = _order_lines(quote)
     hold_stock(session, map(_wish_for, lines), order_id=order.id, now=now)
-    # The variants are locked now. A price that moved since the quote must not be charged.
+    hold_changes(session, order, now=now)
+    # Variants and keys are locked now. A price that moved since the quote must not be charged.
     if _order_lines(get_quote(session, user.id, now=now, for_order=order.id)) != lines:
         raise Conflict("total_changed")
     if quote.applied is not None:
@@ -223,20 +230,25 @@ def _set_aside(session: Session, order: Order, quote: Quote, user: User, *, now:
 
 
 def _order_lines(quote: Quote) -> list[NewLine]:
-    """The lines as they would be ordered. Raises Conflict `not_for_sale`, `all_owned` or
-    `sold_out`."""
+    """The lines as they would be ordered. Raises Conflict `not_for_sale`, `all_owned`,
+    `license_offer_gone`, `license_in_open_order` or `sold_out`."""
     lines = quote.cart.lines
     for line in lines:
-        if line.notice in (Notice.NOT_FOR_SALE, Notice.ALL_OWNED):
-            raise Conflict(line.notice.value)
-        if not line.is_buyable:
+        if line.is_buyable or line.notice is None:
+            continue
+        if line.notice in (Notice.SOLD_OUT, Notice.NOT_ENOUGH):
             raise Conflict("sold_out", f"not enough left of variant {line.variant_id}")
+        raise Conflict(line.notice.value)
     shares = quote.applied.discount.shares if quote.applied else [Money(0)] * len(lines)
     return [
         NewLine(
             product_id=line.product_id,
             variant_id=line.variant_id,
             product_ids=line.product_ids,
+            purpose=line.purpose,
+            license_id=line.license_id,
+            key_hint=line.key_hint,
+            ends_at=line.ends_at,
             name_th=line.name_th,
             name_en=line.name_en,
             variant_name_th=line.variant_name_th,
@@ -268,7 +280,9 @@ def _check_total(total: Money, wish: Wish) -> None:
 
 
 def _wish_for(line: NewLine) -> StockWish:
-    return StockWish(line.product_id, line.variant_id, line.quantity, line.flash_item_id)
+    # More time for a key takes no unit of its tier: it has had one since it was issued.
+    units = 0 if line.purpose is Purpose.RENEW else line.quantity
+    return StockWish(line.product_id, line.variant_id, units, line.flash_item_id)
 
 
 def _refill_cart(session: Session, order: Order) -> None:
@@ -278,14 +292,20 @@ def _refill_cart(session: Session, order: Order) -> None:
     if cart is None:
         return
     cart.promo_code = cart.promo_code or order.promo_code
-    there = set(session.scalars(select(CartLine.variant_id).where(CartLine.cart_id == cart.id)))
+    rows = session.execute(
+        select(CartLine.license_id, CartLine.variant_id).where(CartLine.cart_id == cart.id)
+    )
+    # A line is known by its key, or without one by its tier.
+    there = {row.license_id or row.variant_id for row in rows}
     session.add_all(
         CartLine(
             cart_id=cart.id,
             variant_id=line.variant_id,
+            purpose=line.purpose,
+            license_id=line.license_id,
             quantity=line.quantity,
-            seen_price_satang=line.list_price_satang,
+            seen_price_satang=line.list_price_satang if line.is_new else line.unit_price_satang,
         )
         for line in order.lines
-        if line.variant_id not in there
+        if (line.license_id or line.variant_id) not in there
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from storefront.catalog.service import lock_stock
 from storefront.checkout.service import close_order, complete_order
 from storefront.errors import Conflict
 from storefront.ledger.models import AccountKind, PostingKind
@@ -20,6 +21,7 @@ from storefront.payments.models import Payment, PaymentAction, PaymentPurpose
 from storefront.payments.service import apply_payment_action, lock_payment, mark_opened, mark_paid
 from storefront.providers.payments import GatewaySession, SessionStatus
 from storefront.receipts.service import issue_advance_receipt
+from storefront.renewals.service import can_apply
 from storefront.wallet.models import TopUpState
 from storefront.wallet.service import close_topup, credit_stray_payment, credit_topup
 
@@ -107,7 +109,9 @@ def _deliver(session: Session, payment: Payment, means: Settling) -> None:
             issue_advance_receipt(session, payment, now=means.now)
         return
     order = lock_order(session, payment.subject_id)
-    if order.state not in (OrderState.PENDING, OrderState.PROCESSING):
+    is_open = order.state in (OrderState.PENDING, OrderState.PROCESSING)
+    if not is_open or not _can_deliver(session, order):
+        _give_order_up(session, order, means)
         _keep_for_buyer(session, order, payment, gateway_payment_id, now=means.now)
         return
     post_entries(
@@ -125,6 +129,22 @@ def _deliver(session: Session, payment: Payment, means: Settling) -> None:
     complete_order(session, order, actor=GATEWAY_ACTOR, vault=means.vault, now=means.now)
 
 
+def _can_deliver(session: Session, order: Order) -> bool:
+    """Whether the keys are still there that an order is about."""
+    if all(line.is_new for line in order.lines):
+        return True
+    lock_stock(session, order.id)
+    return can_apply(session, order)
+
+
+def _give_order_up(session: Session, order: Order, means: Settling) -> None:
+    """A key that was to be renewed was revoked while its order was open: nothing of it can be
+    delivered. An order that is closed already is left alone."""
+    if order.state == OrderState.PROCESSING:
+        apply_action(session, order, OrderAction.FAIL_PAYMENT, actor=GATEWAY_ACTOR, now=means.now)
+    close_order(session, order.id, OrderAction.EXPIRE, actor=GATEWAY_ACTOR, now=means.now)
+
+
 def _keep_for_buyer(
     session: Session,
     order: Order,
@@ -133,7 +153,8 @@ def _keep_for_buyer(
     *,
     now: datetime,
 ) -> None:
-    # Closed, or paid already: the stock may be gone, so the money becomes wallet credit.
+    # Closed, paid already, or its key is gone: what it was for may be gone, so the money becomes
+    # wallet credit.
     if credit_stray_payment(
         session,
         user_id=payment.user_id,

@@ -24,6 +24,8 @@ from storefront.orders.service import lock_order
 from storefront.payments.models import Payment
 from storefront.payments.service import lock_payment
 from storefront.providers.payments import DisputeStatus, GatewayDispute
+from storefront.renewals.service import give_back as give_back_terms
+from storefront.renewals.service import take_back_order
 
 # What has happened by the time a status is seen; events in between may have been lost.
 _STEPS = {
@@ -79,7 +81,7 @@ def keep_taken(session: Session, payment_id: UUID, order_id: UUID) -> None:
         if dispute.state not in (DisputeState.OPEN, DisputeState.LOST):
             continue
         cause = dispute_cause(dispute.id)
-        suspend_order(session, order_id, cause=cause)
+        _take_what_it_bought(session, order_id, cause=cause)
         if dispute.state == DisputeState.LOST:
             revoke_suspended(session, cause=cause)
 
@@ -138,10 +140,11 @@ def _take(session: Session, case: Case, action: DisputeAction, *, now: datetime)
         case DisputeAction.OPEN:
             withdraw(session, case.dispute, case.payment, is_order=case.order is not None, now=now)
             if case.order is not None:
-                suspend_order(session, case.order.id, cause=cause)
+                _take_what_it_bought(session, case.order.id, cause=cause)
         case DisputeAction.WIN:
             give_back(session, case.dispute, case.payment, is_order=case.order is not None, now=now)
             bring_back(session, cause=cause)
+            give_back_terms(session, cause=cause)
         case DisputeAction.LOSE:
             if case.order is not None:
                 book_loss(session, case.dispute, case.payment, now=now)
@@ -150,3 +153,9 @@ def _take(session: Session, case: Case, action: DisputeAction, *, now: datetime)
         case.dispute.closed_at = now
         tell_staff(session, case.dispute, "dispute_ended", now=now)
     tell_buyer(session, case.dispute, case.payment, case.order, now=now)
+
+
+def _take_what_it_bought(session: Session, order_id: UUID, *, cause: str) -> None:
+    """Keys are suspended; keys that were bought elsewhere lose only what this order gave them."""
+    suspend_order(session, order_id, cause=cause)
+    take_back_order(session, order_id, cause=cause)

@@ -71,10 +71,13 @@ def find_license(session: Session, license_id: UUID, *, now: datetime) -> Licens
 def list_order_licenses(
     session: Session, order_id: UUID, *, now: datetime, owner_id: UUID | None = None
 ) -> tuple[LicenseRow, ...]:
-    """The licences that came of an order, without their latest release; who may see that order is
-    for the caller to check. Of `owner_id` only those that are still theirs, because what was given
-    away is another's."""
-    query = _licenses().where(OrderLine.order_id == order_id)
+    """The licences that came of an order or that it renewed, without their latest release; who may
+    see that order is for the caller to check. Of `owner_id` only those that are still theirs,
+    because what was given away is another's."""
+    renewed = select(OrderLine.license_id).where(
+        OrderLine.order_id == order_id, OrderLine.license_id.is_not(None)
+    )
+    query = _licenses().where((OrderLine.order_id == order_id) | License.id.in_(renewed))
     if owner_id is not None:
         query = query.where(License.user_id == owner_id)
     found = session.execute(query).all()
@@ -144,15 +147,16 @@ def _row(
 ) -> LicenseRow:
     # What came as a gift came of an order that is none of its owner's business.
     is_bought = order is not None and order.user_id == license.user_id
-    # Its tier as it was sold: that may have got another name since.
+    # Its tier as it was sold: that may have got another name since. An upgrade made it another.
+    as_sold = line if line is not None and line.variant_id == license.variant_id else None
     return LicenseRow(
         id=license.id,
         product_id=product.id,
         product_slug=product.slug,
         name_th=product.name_th,
         name_en=product.name_en,
-        variant_name_th=line.variant_name_th if line else variant.name_th,
-        variant_name_en=line.variant_name_en if line else variant.name_en,
+        variant_name_th=as_sold.variant_name_th if as_sold else variant.name_th,
+        variant_name_en=as_sold.variant_name_en if as_sold else variant.name_en,
         cover=product.cover,
         masked_key=mask_key(license.key_hint),
         status=license.effective_status(now),

@@ -15,10 +15,12 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from storefront.catalog.models import Purpose
 from storefront.db import Base, Identified
 from storefront.kit.money import Money
 from storefront.kit.state import Machine
@@ -182,11 +184,33 @@ class OrderLine(Identified, Base):
     in the bundle on that day and the buyer did not own yet; then `unit_price_satang` is less than
     `list_price_satang`, what everybody else paid. `discount_satang` is this line's share of the
     order's discount, which its refund gives back less of.
+
+    With a licence it is that key's renewal or upgrade by this tier, and grants no new one:
+    `key_hint` are the key's first symbols, `ends_at` is when the licence ends by it, None for
+    never. An upgrade's price is without what was paid for the key before.
     """
 
     __tablename__ = "order_items"
     __table_args__ = (
-        UniqueConstraint("order_id", "variant_id"),
+        UniqueConstraint("order_id", "license_id"),
+        Index(
+            "uq_order_items_new",
+            "order_id",
+            "variant_id",
+            unique=True,
+            postgresql_where=text("license_id IS NULL"),
+        ),
+        Index(
+            "ix_order_items_license",
+            "license_id",
+            postgresql_where=text("license_id IS NOT NULL"),
+        ),
+        CheckConstraint("purpose IN ('new', 'renew', 'upgrade')", name="purpose"),
+        CheckConstraint(
+            "(purpose = 'new') = (license_id IS NULL) AND (purpose = 'new') = (key_hint IS NULL)",
+            name="license",
+        ),
+        CheckConstraint("purpose = 'new' OR quantity = 1", name="one_key"),
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("unit_price_satang BETWEEN 0 AND list_price_satang", name="unit_price"),
         CheckConstraint("total_satang = unit_price_satang * quantity", name="total"),
@@ -202,6 +226,19 @@ class OrderLine(Identified, Base):
     product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
     variant_id: Mapped[UUID] = mapped_column(ForeignKey("variants.id"))
     product_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
+    purpose: Mapped[str] = mapped_column(String(7), default=Purpose.NEW, server_default=Purpose.NEW)
+    # Deferred, because the two tables point at each other.
+    license_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey(
+            "licenses.id",
+            name="fk_order_items_license_id",
+            use_alter=True,
+            deferrable=True,
+            initially="DEFERRED",
+        )
+    )
+    key_hint: Mapped[str | None] = mapped_column(String(4))
+    ends_at: Mapped[datetime | None]
     name_th: Mapped[str] = mapped_column(String(120))
     name_en: Mapped[str] = mapped_column(String(120))
     variant_name_th: Mapped[str] = mapped_column(String(80))
@@ -216,6 +253,11 @@ class OrderLine(Identified, Base):
     refunded_satang: Mapped[int] = mapped_column(default=0, server_default="0")
 
     order: Mapped[Order] = relationship(lazy="raise", back_populates="lines")
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it grants new keys."""
+        return self.purpose == Purpose.NEW
 
     @property
     def list_price(self) -> Money:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from storefront.catalog.models import Purpose
 from storefront.errors import Conflict, NotFound
 from storefront.kit.ids import new_id
 from storefront.kit.money import Money, total_of
@@ -28,7 +29,8 @@ from storefront.orders.models import (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewLine:
     """What is copied from the catalogue into an order line. `product_ids` are what one unit
-    grants a licence for; `flash_item_id` is the flash sale item whose price the line has."""
+    grants a licence for; `flash_item_id` is the flash sale item whose price the line has. With
+    `license_id` it is about that key."""
 
     product_id: UUID
     variant_id: UUID
@@ -44,6 +46,10 @@ class NewLine:
     unit_price: Money
     flash_item_id: UUID | None = None
     discount: Money = Money(0)
+    purpose: Purpose = Purpose.NEW
+    license_id: UUID | None = None
+    key_hint: str | None = None
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +159,10 @@ def _order_line(line: NewLine, position: int) -> OrderLine:
         product_id=line.product_id,
         variant_id=line.variant_id,
         product_ids=list(line.product_ids),
+        purpose=line.purpose,
+        license_id=line.license_id,
+        key_hint=line.key_hint,
+        ends_at=line.ends_at,
         name_th=line.name_th,
         name_en=line.name_en,
         variant_name_th=line.variant_name_th,

@@ -17,6 +17,7 @@ from storefront.errors import Conflict, NotFound
 from storefront.kit.ids import new_id
 from storefront.kit.money import Money, total_of
 from storefront.orders.models import Order, OrderLine, PaymentMethod
+from storefront.orders.wording import detail_of
 from storefront.outbox import enqueue
 from storefront.payments.models import Payment, PaymentPurpose
 from storefront.providers.payments import PayBy
@@ -213,8 +214,8 @@ def _order_line(line: OrderLine) -> Line:
     return Line(
         name_th=line.name_th,
         name_en=line.name_en,
-        detail_th=line.variant_name_th,
-        detail_en=line.variant_name_en,
+        detail_th=detail_of(line, "th"),
+        detail_en=detail_of(line, "en"),
         quantity=line.quantity,
         unit=line.unit_price,
         amount=line.total,

@@ -1,4 +1,4 @@
-"""Which licences an order keeps after its refunds."""
+"""Which licences, and which of their terms, an order keeps after its refunds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from storefront.licenses.endings import end_units, refund_cause
 from storefront.orders.models import Order
 from storefront.refunds.queries import sum_given_back
 from storefront.refunds.rules import ended_units
+from storefront.renewals.service import align_changes
 
 
 def align_licenses(session: Session, order: Order) -> None:
-    """Let a locked order have as many good licences as it has units that were not given back."""
+    """Let a locked order have as many good licences as it has units that were not given back. A
+    renewal or an upgrade that was given back takes what it gave, never the licence."""
     is_all = order.refunded_satang == order.total_satang
     for line in order.lines:
         ended = ended_units(
@@ -20,4 +22,8 @@ def align_licenses(session: Session, order: Order) -> None:
             given_back=sum_given_back(session, line),
             is_all=is_all,
         )
-        end_units(session, line, ended=ended, cause=refund_cause(order.id))
+        cause = refund_cause(order.id)
+        if line.is_new:
+            end_units(session, line, ended=ended, cause=cause)
+        else:
+            align_changes(session, line, is_back=ended > 0, cause=cause)

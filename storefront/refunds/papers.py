@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from storefront.kit.money import Money
 from storefront.orders.models import Order
+from storefront.orders.wording import name_of
 from storefront.receipts.service import RefundPaper, issue_refund_receipt, void_refund_receipt
 from storefront.refunds.models import Refund
 
@@ -43,7 +44,11 @@ def void_paper(session: Session, refund: Refund, *, now: datetime) -> None:
 def _order_lines(refund: Refund, order: Order) -> Sequence[tuple[str, str, Money]]:
     lines = {line.id: line for line in order.lines}
     return [
-        (lines[part.order_line_id].name_th, lines[part.order_line_id].name_en, part.amount)
+        (
+            name_of(lines[part.order_line_id], "th"),
+            name_of(lines[part.order_line_id], "en"),
+            part.amount,
+        )
         for part in refund.lines
     ]
 

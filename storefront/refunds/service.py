@@ -41,6 +41,7 @@ from storefront.refunds.queries import (
 )
 from storefront.refunds.rules import Part, check_wanted, plan_refund
 from storefront.refunds.settlement import finish_wallet_refund
+from storefront.renewals.queries import is_built_on
 from storefront.wallet.bonus import claw_back_topup_bonus
 
 _REFUNDABLE = (OrderState.COMPLETED, OrderState.PARTIALLY_REFUNDED)
@@ -56,7 +57,8 @@ def request_order_refund(
     queue up behind the payment's and the order's row. Licences of what is given back are revoked
     here, if the draft says so. Idempotent by key: the refunds of an earlier call come back. Raises
     NotFound, Invalid `reason_missing`, `refund_empty`, `refund_line` or `key_reused`, Conflict
-    `order_not_paid`, `order_disputed` or `refund_too_large`.
+    `order_not_paid`, `order_disputed`, `refund_too_large`, or `upgrade_built_on` where a later
+    upgrade counts what was paid for this one.
     """
     reason = check_reason(draft.reason)
     payment = _lock_order_payment(session, order_id)
@@ -75,6 +77,8 @@ def request_order_refund(
     refundable = find_refundable(session, order, payment)
     wanted = {line_id: amount for line_id, amount in draft.lines.items() if amount}
     check_wanted(refundable.lines, wanted)
+    if draft.licenses is LicenseRule.REVOKE and is_built_on(session, wanted):
+        raise Conflict("upgrade_built_on")
     parts = plan_refund(wanted, by=draft.destination, left=refundable.left)
     refunds = [
         _write(session, order, payment, part, draft, reason, actor_id, now) for part in parts

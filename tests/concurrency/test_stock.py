@@ -165,8 +165,9 @@ def buyer_with_variants(database: Database, make: Factory, variant_ids: Sequence
         for variant_id in variant_ids:
             session.execute(
                 text(
-                    "INSERT INTO cart_lines (cart_id, variant_id, quantity, seen_price_satang)"
-                    " VALUES (:cart, :variant, 1, 1000)"
+                    "INSERT INTO cart_lines"
+                    " (id, cart_id, variant_id, quantity, seen_price_satang)"
+                    " VALUES (gen_random_uuid(), :cart, :variant, 1, 1000)"
                 ),
                 {"cart": cart_id, "variant": variant_id},
             )

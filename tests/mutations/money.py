@@ -11,6 +11,8 @@ REFUNDS = "tests/storefront/refunds"
 DISPUTES = "tests/storefront/disputes"
 CHECKOUT = "tests/storefront/checkout"
 WALLET = "tests/storefront/wallet"
+RENEWALS = "tests/storefront/renewals"
+RENEWAL_RACES = "tests/concurrency/test_renewals.py"
 
 
 @dataclass(frozen=True)
@@ -247,5 +249,33 @@ MUTATIONS = (
         "FlashSaleItem.sold + FlashSaleItem.held + quantity <= FlashSaleItem.units",
         "FlashSaleItem.sold + quantity <= FlashSaleItem.units",
         (RACES,),
+    ),
+    Mutation(
+        "an upgrade does not wait for a refund of what it counts",
+        "storefront/renewals/service.py",
+        "    _lock_lines_that_paid(session, license_ids)\n",
+        "",
+        (RENEWAL_RACES,),
+    ),
+    Mutation(
+        "terms are replayed without the licence's lock",
+        "storefront/renewals/service.py",
+        "        .order_by(License.id)\n        .with_for_update(key_share=True)\n",
+        "        .order_by(License.id)\n",
+        (RENEWAL_RACES,),
+    ),
+    Mutation(
+        "a disputed renewal counts while the bank has its money",
+        "storefront/disputes/service.py",
+        "    take_back_order(session, order_id, cause=cause)\n",
+        "",
+        (f"{RENEWALS}/test_taking_back.py",),
+    ),
+    Mutation(
+        "an upgrade counts what was given back",
+        "storefront/renewals/rules.py",
+        "    left = paid - refunded\n",
+        "    left = paid\n",
+        (f"{RENEWALS}/test_rules.py", f"{RENEWALS}/test_buying.py"),
     ),
 )

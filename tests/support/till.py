@@ -30,6 +30,8 @@ from storefront.errors import DomainError
 from storefront.kit.ids import new_id
 from storefront.kit.money import Money, baht
 from storefront.ledger.models import LedgerPosting, Pot
+from storefront.licenses.models import License
+from storefront.licenses.usage_models import LicenseEvent
 from storefront.orders.models import Order, OrderLine, PaymentMethod
 from storefront.outbox import OutboxMessage
 from storefront.payments.models import Payment, WebhookEvent, WebhookState
@@ -38,10 +40,12 @@ from storefront.providers.payments import PayBy
 from storefront.refunds.drafts import OrderRefundDraft, WalletRefundDraft
 from storefront.refunds.flow import refund_order, refund_payment
 from storefront.refunds.models import Destination, LicenseRule
+from storefront.renewals.wishes import want_offer
 from storefront.wallet.adjustments import AdjustmentDraft, adjust_wallet
 from storefront.wallet.models import TopUpPackage
 from tests.support.bank import Bank
 from tests.support.factories import Factory
+from tests.support.ladder import Shelf
 
 # Late enough that whatever the database dates by its own clock lies in the past.
 START = datetime(2040, 1, 1, 9, tzinfo=UTC)
@@ -83,6 +87,7 @@ class Till:
             self.make.product(price=price, stock=stock, category_id=shelf.id)
             for price, stock in ((baht(300), 5), (Money(3_333), -1), (baht(11), -1))
         ]
+        self.ladder = Shelf(self.make, category_id=shelf.id)
         self.make.promo("TENTH", total_limit=4, per_customer_limit=3)
         self.make.promo("TWENTY", kind="fixed", value=2_000)
         self.make.promo("GIFT", kind="percent", value=10_000, total_limit=2)
@@ -111,6 +116,40 @@ class Till:
         self.make.cart(
             buyer, *((self.products[index], units) for index, units in lines), promo_code=code
         )
+        self._check_out(buyer, method=method, wallet_share=wallet_share)
+
+    def buy_a_key(self, buyer: User, *, method: PaymentMethod) -> None:
+        """One that ends after a month, so that more can be bought for it."""
+        self.make.cart(buyer, (self.ladder.product, 1))
+        self._check_out(buyer, method=method, wallet_share=0)
+
+    def buy_for_a_key(
+        self, pick: int, tier: int, *, method: PaymentMethod, code: str | None
+    ) -> None:
+        """More time for one of the keys that end, or a higher tier for it."""
+        with self.shop.database.reading() as session:
+            keys = session.execute(
+                select(License.id, License.user_id)
+                .where(License.product_id == self.ladder.product.id)
+                .order_by(License.id)
+            ).all()
+        if not keys:
+            return
+        key, owner_id = keys[-1 - pick % len(keys)]
+        buyer = next(one for one in self.buyers if one.id == owner_id)
+        self.make.cart(buyer, promo_code=code)
+        with self._refusable() as met, self.shop.database.transaction() as session:
+            want_offer(
+                session,
+                key,
+                variant_id=(self.ladder.month, self.ladder.year, self.ladder.ever)[tier],
+                user_id=owner_id,
+                now=self.now,
+            )
+        if not met:
+            self._check_out(buyer, method=method, wallet_share=0)
+
+    def _check_out(self, buyer: User, *, method: PaymentMethod, wallet_share: int) -> None:
         with self.shop.database.reading() as session:
             quote = find_quote(session, CartOwner.member(buyer.id), now=self.now)
         assert quote is not None
@@ -268,6 +307,14 @@ class Till:
         with self.shop.database.reading() as session:
             rows = session.execute(
                 select(LedgerPosting.kind, func.count()).group_by(LedgerPosting.kind)
+            ).all()
+        return {row[0]: row[1] for row in rows}
+
+    def deeds(self) -> dict[str, int]:
+        """How often what happened to a key."""
+        with self.shop.database.reading() as session:
+            rows = session.execute(
+                select(LicenseEvent.action, func.count()).group_by(LicenseEvent.action)
             ).all()
         return {row[0]: row[1] for row in rows}
 

@@ -11,12 +11,13 @@ from sqlalchemy import delete, select
 
 from storefront.accounts.service import register_identity
 from storefront.bootstrap import Shop
-from storefront.cart.models import Cart, CartLine
+from storefront.cart.queries import count_units
+from storefront.cart.rules import CartOwner
+from storefront.cart.service import add_line
 from storefront.catalog.models import Product, Variant
 from storefront.checkout import flow
 from storefront.checkout.quotes import get_quote
 from storefront.kit.clock import fixed_clock
-from storefront.kit.ids import new_id
 from storefront.kit.money import Money, baht
 from storefront.ledger.models import AccountKind, PostingKind
 from storefront.ledger.service import Leg, post_entries
@@ -59,6 +60,8 @@ PURCHASES = (
     Purchase("expired", "qr-mdt", "trial-30", 45),
     Purchase("revoked", "qr-notify", "standard", 30, revoked=True),
     Purchase("active", "qr-garage", "standard", 12),
+    # Ends in six days: to be renewed, or upgraded for what the trial did not cost already.
+    Purchase("expiring", "qr-phone", "trial-30", 24),
 )
 
 
@@ -124,19 +127,9 @@ def _buy(shop: Shop, user_id: UUID, purchase: Purchase, *, staff_id: UUID, now: 
 
 def _order(shop: Shop, user_id: UUID, variant: Variant, *, key: str, then: datetime) -> UUID:
     with shop.database.transaction() as session:
-        cart_id = session.scalar(select(Cart.id).where(Cart.user_id == user_id))
-        if cart_id is None:
-            cart_id = new_id()
-            session.add(Cart(id=cart_id, user_id=user_id))
-            session.flush()
-        session.merge(
-            CartLine(
-                cart_id=cart_id,
-                variant_id=variant.id,
-                quantity=1,
-                seen_price_satang=variant.price_satang,
-            )
-        )
+        owner = CartOwner.member(user_id)
+        if not count_units(session, owner):
+            add_line(session, owner, variant.id, quantity=1, now=then)
     with shop.database.reading() as reader:
         total = get_quote(reader, user_id, now=then).total
     placed = flow.place_order(

@@ -58,6 +58,7 @@ class MoneyHistory(RuleBasedStateMachine):
         self.bank = self.till.bank
         self.top_up(0, baht(500), package, PayBy.CARD, pays=True)
         self.order(0, [(0, 1), (1, 2)], method, None, share, pays=True)
+        self.buy_a_key(0, PaymentMethod.STRIPE, pays=True)
 
     # --- buyers -----------------------------------------------------------------------------
 
@@ -82,6 +83,28 @@ class MoneyHistory(RuleBasedStateMachine):
         self.till.order(
             self.till.buyers[buyer], lines, method=method, code=code, wallet_share=wallet_share
         )
+        if pays and len(self.bank.attempts) > before:
+            self.pay(0, hears=True)
+
+    @rule(buyer=BUYER, method=METHOD, pays=MOSTLY)
+    def buy_a_key(self, buyer: int, method: PaymentMethod, pays: bool) -> None:
+        before = len(self.bank.attempts)
+        self.till.buy_a_key(self.till.buyers[buyer], method=method)
+        if pays and len(self.bank.attempts) > before:
+            self.pay(0, hears=True)
+
+    @rule(
+        pick=PICK,
+        tier=st.sampled_from((0, 0, 1, 2)),
+        method=METHOD,
+        code=st.sampled_from((None, None, "TENTH", "GIFT")),
+        pays=MOSTLY,
+    )
+    def buy_for_a_key(
+        self, pick: int, tier: int, method: PaymentMethod, code: str | None, pays: bool
+    ) -> None:
+        before = len(self.bank.attempts)
+        self.till.buy_for_a_key(pick, tier, method=method, code=code)
         if pays and len(self.bank.attempts) > before:
             self.pay(0, hears=True)
 
@@ -242,6 +265,7 @@ class MoneyHistory(RuleBasedStateMachine):
             if hasattr(self, "till"):
                 self.met.update(self.till.refusals)
                 self.met.update(self.till.bookings())
+                self.met.update(self.till.deeds())
                 self._catch_up()
                 type(self).check()
                 check_settled(self.till)
