@@ -66,8 +66,8 @@ class PartStore(Protocol):
         ...
 
     def complete(self, key: str, parts_id: str, parts: Sequence[StoredPart]) -> None:
-        """Make the file of its parts. Raises NotFound `parts` when it was aborted, and perhaps when it
-        was completed before (some stores say yes again); FilesUnavailable."""
+        """Make the file of its parts. Raises NotFound `parts` when it was aborted, and perhaps when
+        it was completed before (some stores say yes again); FilesUnavailable."""
         ...
 
     def abort(self, key: str, parts_id: str) -> None:
@@ -165,9 +165,7 @@ class S3Parts:
         """See PartStore."""
         try:
             with self._translated_errors(key):
-                self._client.abort_multipart_upload(
-                    Bucket=self._bucket, Key=key, UploadId=parts_id
-                )
+                self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=parts_id)
         except NotFound:
             return
 

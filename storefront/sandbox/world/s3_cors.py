@@ -61,8 +61,9 @@ def add_headers(
     response: Response, rules: Sequence[CorsRule], asked: Mapping[str, str], *, method: str
 ) -> None:
     """What a page of another origin may know of this answer, and nothing moto said about it."""
-    for name in [one for one in response.headers.keys() if one.lower().startswith(PREFIX)]:
-        del response.headers[name]
+    for name, _value in list(response.headers):
+        if name.lower().startswith(PREFIX):
+            del response.headers[name]
     rule = _find(rules, asked.get("origin", ""), method)
     if rule is None:
         return
