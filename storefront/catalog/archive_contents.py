@@ -1,5 +1,5 @@
 """What an uploaded archive really holds: every entry is unpacked into nowhere, to see what its
-table of contents may lie about. Nothing is executed, nothing is written under a name of the archive.
+table of contents may lie about. Nothing is executed, or written under a name of the archive.
 
 The file format is PKWARE's APPNOTE 6.3.10; numbers of sections below are from there.
 """
