@@ -53,6 +53,12 @@ _MESSAGES: Final = {
     "cart_line_not_found": _("That item is no longer in your cart."),
     "topup_not_found": _("This top-up does not exist."),
     "release_not_found": _("This version does not exist."),
+    "no_manifest": _("No folder of this archive holds an fxmanifest.lua."),
+    "bad_on_refusal": _("license_on_refusal in fxmanifest.lua is one of warn, degrade and stop."),
+    "license_folder_taken": _(
+        "The script has files of its own where the loader's belong: license/ with these names."
+    ),
+    "unreadable_archive": _("This is not a ZIP archive that can be read as a whole."),
     "session_not_found": _("That browser is signed out already."),
     "key_reused": _("This form was already used for another order. Please check your orders."),
     "balance_too_low": _("Your wallet does not hold enough for this order."),

@@ -1,0 +1,1 @@
+"""The loader: the licence check in Lua that every protected script carries."""

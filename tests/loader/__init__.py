@@ -1,0 +1,1 @@
+"""The loader, in real Lua against the real shop."""
