@@ -33,6 +33,7 @@ _ICONS: Final = {
     "dispute_ended": "info",
     "wallet_adjusted": "wallet",
     "back_in_stock": "bell",
+    "release_published": "download",
     "flash_sale_began": "zap",
     "flash_sale_ended": "zap",
     "reconciliation_differences": "triangle-alert",
@@ -107,6 +108,12 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
         case "back_in_stock":
             sentence = _(
                 "You can buy %(name)s now. You asked us to tell you.", name=_named(context)
+            )
+        case "release_published":
+            sentence = _(
+                "Version %(version)s of %(name)s is out. You can download the update.",
+                version=str(context.get("version", "")),
+                name=_named(context),
             )
         case _other:
             sentence = _staff_text(event, context)

@@ -15,6 +15,7 @@ from storefront.catalog.uploads.queries import get_upload
 from storefront.catalog.uploads.rules import PART_LINK_LIFETIME, count_parts, part_size
 from storefront.catalog.uploads.service import (
     abandon_upload,
+    forget_file,
     mark_uploaded,
     note_parts,
     open_upload,
@@ -94,8 +95,7 @@ def complete_upload(
         upload = get_upload(reader, product_id, upload_id)
     if upload.state == UploadState.UPLOADING and upload.parts_id is not None:
         _put_together(files, upload, upload.parts_id)
-    with database.transaction() as session:
-        return mark_uploaded(session, upload_id, now=now)
+    return _hand_over(database, upload, now=now)
 
 
 def upload_archive(
@@ -131,8 +131,18 @@ def upload_archive(
         with database.transaction() as session:
             abandon_upload(session, product_id, upload.id, actor_id=actor_id, now=now)
         raise
-    with database.transaction() as session:
-        return mark_uploaded(session, upload.id, now=now)
+    return _hand_over(database, upload, now=now)
+
+
+def _hand_over(database: Database, upload: ReleaseUpload, *, now: datetime) -> ReleaseUpload:
+    try:
+        with database.transaction() as session:
+            return mark_uploaded(session, upload.id, now=now)
+    except Conflict:
+        # Abandoned while its file was being stored: what was thrown away then is there again.
+        with database.transaction() as session:
+            forget_file(session, upload)
+        raise
 
 
 def _put_together(files: FileStore, upload: ReleaseUpload, parts_id: str) -> None:

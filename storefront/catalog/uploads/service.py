@@ -34,7 +34,6 @@ from storefront.outbox import enqueue
 LONGEST_UPLOAD: Final = timedelta(hours=24)
 KEPT_ENDED: Final = timedelta(days=30)
 
-CHECK_TASK: Final = "check_release_upload"
 _SWEPT: Final = 100
 
 
@@ -98,7 +97,8 @@ def mark_uploaded(session: Session, upload_id: UUID, *, now: datetime) -> Releas
     if _move(upload, UploadAction.COMPLETE, now=now):
         upload.uploaded_at = now
         payload = {"upload_id": str(upload.id)}
-        enqueue(session, CHECK_TASK, payload, dedupe_key=f"{CHECK_TASK}:{upload.id}")
+        key = f"check_release_upload:{upload.id}"
+        enqueue(session, "check_release_upload", payload, dedupe_key=key)
     return upload
 
 
@@ -145,7 +145,7 @@ def accept_upload(
     upload.findings = as_json(report.findings)
     upload.findings_left_out = report.left_out
     _move(upload, UploadAction.ACCEPT, now=now)
-    _forget(session, upload)
+    forget_file(session, upload)
     return release
 
 
@@ -158,7 +158,7 @@ def refuse_upload(
     if upload is not None and upload.is_open:
         upload.refusal = refusal.code
         _move(upload, UploadAction.REFUSE, now=now)
-        _forget(session, upload)
+        forget_file(session, upload)
 
 
 def abandon_upload(
@@ -171,7 +171,7 @@ def abandon_upload(
         raise NotFound("upload")
     if _move(upload, UploadAction.ABANDON, now=now):
         _record(session, "abandon_upload", upload, actor_id=actor_id)
-        _forget(session, upload)
+        forget_file(session, upload)
     return upload
 
 
@@ -214,7 +214,7 @@ def abandon_stale(session: Session, *, now: datetime) -> int:
         else:
             upload.refusal = "archive_unchecked"
             _move(upload, UploadAction.REFUSE, now=now)
-        _forget(session, upload)
+        forget_file(session, upload)
     return len(stale)
 
 
@@ -233,7 +233,14 @@ def forget_uploads_of(session: Session, product_id: UUID) -> None:
     for upload in session.scalars(
         select(ReleaseUpload).where(ReleaseUpload.product_id == product_id)
     ):
-        _forget(session, upload)
+        forget_file(session, upload)
+
+
+def forget_file(session: Session, upload: ReleaseUpload) -> None:
+    """Have what an upload stored thrown away, unless it is needed by then."""
+    # The row may be gone when this runs: the task carries all it needs.
+    payload = {"file_key": upload.file_key, "parts_id": upload.parts_id}
+    enqueue(session, "forget_upload", payload)
 
 
 def is_upload_needed(session: Session, file_key: str) -> bool:
@@ -251,12 +258,6 @@ def is_upload_needed(session: Session, file_key: str) -> bool:
             )
         )
     )
-
-
-def _forget(session: Session, upload: ReleaseUpload) -> None:
-    # The row may be gone when this runs: the task carries all it needs.
-    payload = {"file_key": upload.file_key, "parts_id": upload.parts_id}
-    enqueue(session, "forget_upload", payload)
 
 
 def _locked(upload_id: UUID) -> Select[ReleaseUpload]:
