@@ -56,9 +56,7 @@ def staff(client: FlaskClient, make: Factory, sign_in: SignIn) -> User:
 
 
 @pytest.fixture
-def upload(
-    client: FlaskClient, shop: Shop, staff: User, page: str
-) -> Callable[..., TestResponse]:
+def upload(client: FlaskClient, shop: Shop, staff: User, page: str) -> Callable[..., TestResponse]:
     """Through the web server, and then the worker has its turn."""
 
     def upload(body: bytes = GOOD, **typed: str) -> TestResponse:

@@ -87,9 +87,7 @@ def test_a_part_that_s3_would_not_take_gets_no_link(shop: Shop) -> None:
         (1, 1, timedelta(0)),
     ):
         with pytest.raises(ValueError, match="part"):
-            shop.files.parts.signed_link(
-                *upload, number=number, size_bytes=size, lifetime=lifetime
-            )
+            shop.files.parts.signed_link(*upload, number=number, size_bytes=size, lifetime=lifetime)
 
 
 def test_small_parts_before_the_last_are_refused_by_the_store(shop: Shop) -> None:
@@ -166,9 +164,7 @@ def test_only_pages_that_were_allowed_may_send_parts(shop: Shop) -> None:
         refused = ask(origin, method)
         assert refused.status_code == 403
         assert "Access-Control-Allow-Origin" not in refused.headers
-    sent = requests.put(
-        link, data=b"text", headers={"Origin": "https://evil.example"}, timeout=10
-    )
+    sent = requests.put(link, data=b"text", headers={"Origin": "https://evil.example"}, timeout=10)
     assert "Access-Control-Allow-Origin" not in sent.headers
 
 
