@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from jobs import archive_checking
 from jobs.archive_checking import CheckingBroke, check_apart
 from storefront.errors import Invalid
 from storefront.paths import ROOT
@@ -51,7 +50,7 @@ def test_the_check_apart_says_the_same(good_file: Path) -> None:
 def test_a_check_that_is_hurt_refuses_the_archive(
     good_file: Path, monkeypatch: pytest.MonkeyPatch, script: str, code: str
 ) -> None:
-    monkeypatch.setattr(archive_checking.sys, "executable", stand_in(good_file.parent, script))
+    monkeypatch.setattr(sys, "executable", stand_in(good_file.parent, script))
 
     with pytest.raises(Invalid) as refused:
         check_apart(good_file)
@@ -63,7 +62,7 @@ def test_a_check_killed_from_outside_is_worth_another_attempt(
     good_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = stand_in(good_file.parent, "kill -KILL $$")
-    monkeypatch.setattr(archive_checking.sys, "executable", program)
+    monkeypatch.setattr(sys, "executable", program)
 
     with pytest.raises(CheckingBroke):
         check_apart(good_file)
@@ -74,7 +73,7 @@ def test_the_check_sees_none_of_the_shops_secrets(
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "do-not-tell")
     program = stand_in(good_file.parent, "env >&2; exit 1")
-    monkeypatch.setattr(archive_checking.sys, "executable", program)
+    monkeypatch.setattr(sys, "executable", program)
 
     with pytest.raises(CheckingBroke) as broke:
         check_apart(good_file)
