@@ -48,6 +48,7 @@ import storefront.catalog.views
 import storefront.checkout.views
 import storefront.delivery.views
 import storefront.guests.views
+import storefront.licenses.guide_views
 import storefront.licenses.views
 import storefront.notifications.views
 import storefront.orders.views
@@ -58,6 +59,7 @@ import storefront.seo
 import storefront.sharing
 import storefront.styleguide
 import storefront.wallet.views
+from api.verify_gate import VerifyGate
 from storefront.accounts.queries import Visitor, find_visitor
 from storefront.assets import init_assets
 from storefront.bootstrap import Shop
@@ -69,6 +71,7 @@ from storefront.error_pages import init_error_pages
 from storefront.i18n import LanguagePrefix, current_locale, init_languages, locale_url
 from storefront.kit.money import Money
 from storefront.ledger.words import account_name, posting_name
+from storefront.licenses.limits import NoLimits, SharedLimits
 from storefront.licenses.owned import owned_products
 from storefront.markup import render_markdown
 from storefront.messages import message_for
@@ -216,6 +219,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         storefront.guests.views,
         storefront.orders.views,
         storefront.licenses.views,
+        storefront.licenses.guide_views,
         storefront.delivery.views,
         storefront.wallet.views,
         storefront.receipts.views,
@@ -259,10 +263,20 @@ def _register_pages(app: Flask, shop: Shop) -> None:
 def _wrap(app: Flask, shop: Shop) -> None:
     app.wsgi_app = LanguagePrefix(ReadableQuery(app.wsgi_app))  # type: ignore[method-assign]
     init_assets(app)
-    if shop.settings.trusted_proxies:
+    _put_verify_gate_before(app, shop)
+    if shop.settings.trusted_proxies or shop.settings.cloudflare:
         app.wsgi_app = TrustedProxies(  # type: ignore[method-assign]
-            app.wsgi_app, shop.settings.trusted_proxies
+            app.wsgi_app, shop.settings.trusted_proxies, cloudflare=shop.settings.cloudflare
         )
+
+
+def _put_verify_gate_before(app: Flask, shop: Shop) -> None:
+    """Everything that costs a game server time stands behind it."""
+    is_limited = app.config["RATELIMIT_ENABLED"]
+    limits = SharedLimits(shop.settings.redis_url) if is_limited else NoLimits()
+    gate = VerifyGate(app.wsgi_app, shop, limits=limits)
+    app.extensions[api.licenses.GATE] = gate
+    app.wsgi_app = gate  # type: ignore[method-assign]
 
 
 def _cart_count() -> int:

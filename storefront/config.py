@@ -61,6 +61,7 @@ class Settings:
     s3_access_key_id: str
     s3_secret_access_key: str
     trusted_proxies: tuple[str, ...]
+    cloudflare: tuple[str, ...]
     shop_name: str
     discord_invite_url: str
 
@@ -134,6 +135,7 @@ class _Reader:
             s3_access_key_id=self.text("S3_ACCESS_KEY_ID"),
             s3_secret_access_key=self.text("S3_SECRET_ACCESS_KEY"),
             trusted_proxies=self.networks("TRUSTED_PROXIES"),
+            cloudflare=self.networks("CLOUDFLARE_NETWORKS"),
             shop_name=self.environ.get("SHOP_NAME", "").strip() or "QR Studios",
             discord_invite_url=self.url("DISCORD_INVITE_URL", ("https",), default=""),
         )

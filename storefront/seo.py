@@ -89,7 +89,7 @@ def releases() -> Response:
 
 
 def list_pages(reading: Session, *, now: datetime) -> list[SitePage]:
-    """Home, list, shelves with something on them, and every shown product, newest first."""
+    """Home, list, guide, shelves with something on them, and every shown product, newest first."""
     shelves = [shelf.slug for shelf in list_shelves(reading) if shelf.products]
     latest = func.max(Release.published_at)
     rows = reading.execute(
@@ -103,12 +103,13 @@ def list_pages(reading: Session, *, now: datetime) -> list[SitePage]:
         .where(is_shown())
         .group_by(Product.id)
         .order_by(Product.published_at.desc(), Product.id.desc())
-        .limit(MOST_PAGES - 2 - len(shelves))
+        .limit(MOST_PAGES - 3 - len(shelves))
     ).all()
     newest = max((changed_at for _slug, changed_at in rows), default=None)
     return [
         SitePage(_path("catalog.home"), newest),
         SitePage(_path("catalog.products"), newest),
+        SitePage(_path("license_guide.show"), None),
         *(SitePage(_path("catalog.products", category=slug)) for slug in shelves),
         *(SitePage(_path("catalog.product", slug=slug), changed_at) for slug, changed_at in rows),
     ]

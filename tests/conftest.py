@@ -15,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from xdist.scheduler import LoadScopeScheduling
 
+from api.licenses import GATE
 from storefront.accounts.models import User
 from storefront.app import create_app
 from storefront.bootstrap import Shop, boot
@@ -178,6 +179,7 @@ def app(built_app: Flask, shop: Shop) -> Iterator[Flask]:
     before = dict(built_app.config)
     list_counts.forget()
     yield built_app
+    built_app.extensions[GATE].desk.recorder.flush()
     built_app.config.clear()
     built_app.config.update(before)
 

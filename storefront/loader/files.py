@@ -18,6 +18,7 @@ SCRIPTS = ("config.lua", "sha256.lua", "rsa.lua", "proof.lua", "lease.lua", "lic
 # Stands in the first line of every file, so that an update knows what it may replace.
 MARK = "Licence check of the shop"
 LICENSES_PATH = "/account/licenses"
+VERIFY_PATH = "/api/licenses/verify"
 _LUA = Path(__file__).parent / "lua"
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -59,6 +60,11 @@ def loader_files(
         keys="".join(_key_line(key) for key in public_keys),
     )
     return {f"{FOLDER}config.lua": config.encode(), **_unchanging_files()}
+
+
+def verify_url(public_url: str) -> str:
+    """Where loaders ask the shop that has this address."""
+    return public_url.rstrip("/") + VERIFY_PATH
 
 
 def lua_string(text: str) -> str:

@@ -44,7 +44,7 @@ def test_a_good_key_is_answered_with_everything_a_script_shows(
         "user": "nok",
     }
     assert verdict["user"] == {"username": "nok", "discriminator": "0"}
-    assert verdict["ips"] == {"used": 0, "max": 2, "yours": "127.0.0.1"}
+    assert verdict["ips"] == {"used": 1, "max": 2, "yours": "127.0.0.1"}
     assert verdict["latest_version"] == "1.0.0"
     assert verdict["nonce"] == nonce
     now = bought.shop.clock()

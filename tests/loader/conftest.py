@@ -8,33 +8,34 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import select
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from api.licenses import GATE
 from storefront.app import create_app
 from storefront.bootstrap import Shop
 from storefront.kit.money import baht
+from storefront.licenses.desk import VerifyDesk
 from storefront.licenses.models import License
-from storefront.loader.files import OnRefusal, loader_files
+from storefront.loader.files import VERIFY_PATH, OnRefusal, loader_files, verify_url
 from storefront.loader.manifest import with_loader
 from tests.api.conftest import Bought
-from tests.loader.reference import sign_as_agreed
 from tests.loader.wire import Wire
 from tests.storefront.orders.purchases import buy
 from tests.support.factories import Factory
 from tests.support.fivem import GameServer, Resource, TrueTime
 
-VERIFY_PATH = "/api/licenses/verify"
 SCRIPT = "qr-script"
 HOUR = 3600.0
 MANIFEST = b"fx_version 'cerulean'\ngame 'gta5'\nlua54 'yes'\nversion '1.0.0'\n"
 
 _truth = TrueTime(time.time())
+_desks: list[VerifyDesk] = []
 
 
 class Quiet(WSGIRequestHandler):
@@ -50,11 +51,15 @@ def serve(shop: Shop) -> Iterator[str]:
     app = create_app(replace(shop, clock=_truth.clock))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    desk: VerifyDesk = app.extensions[GATE].desk
+    _desks.append(desk)
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
+        _desks.remove(desk)
+        desk.close()
 
 
 @pytest.fixture(scope="session")
@@ -65,10 +70,9 @@ def served_shop(booted_shop: Shop) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def laid_wire(served_shop: str, booted_shop: Shop) -> Iterator[Wire]:
+def laid_wire(served_shop: str) -> Iterator[Wire]:
     """The line to the shop; tests take `wire`."""
     wire = Wire(served_shop)
-    wire.sign = partial(sign_as_agreed, booted_shop)
     yield wire
     wire.close()
 
@@ -88,13 +92,16 @@ def truth() -> TrueTime:
 
 
 @pytest.fixture
-def bought(shop: Shop, make: Factory, truth: TrueTime) -> Bought:
-    """One unit of a product, bought by somebody, for two servers."""
+def bought(shop: Shop, make: Factory, truth: TrueTime) -> Iterator[Bought]:
+    """One unit of a product, bought by somebody, for two servers. What was asked about it is
+    written down before the shop is emptied."""
     owner, product = make.user(username="nok"), make.product(price=baht(100), slots=2)
     buy(shop, make, owner, (product, 1))
     with shop.database.reading() as session:
         license = session.scalars(select(License)).one()
-    return Bought(shop, license, shop.vault.open(license.key_encrypted), product, owner)
+    yield Bought(shop, license, shop.vault.open(license.key_encrypted), product, owner)
+    for desk in _desks:
+        desk.recorder.flush()
 
 
 Servers = Callable[..., GameServer]
@@ -127,7 +134,7 @@ def script(bought: Bought, wire: Wire) -> Script:
             **loader_files(
                 **{
                     "product_slug": bought.product.slug,
-                    "verify_url": url + VERIFY_PATH,
+                    "verify_url": verify_url(url),
                     "public_keys": bought.shop.signing.public,
                     "on_refusal": on_refusal,
                     **options,
@@ -154,3 +161,21 @@ def code_of(resource: Resource) -> str:
 def asked(server: GameServer) -> list[dict[str, Any]]:
     """The questions a server asked, in order."""
     return [json.loads(request["data"]) for request in server.requests]
+
+
+def requests_from(address: str, url: str, question: dict[str, str]) -> dict[str, Any]:
+    """One question by POST from this address."""
+    with requests.Session() as session:
+        session.mount("http://", FromAddress(address))
+        return dict(session.post(url + VERIFY_PATH, json=question, timeout=10).json())
+
+
+class FromAddress(requests.adapters.HTTPAdapter):
+    """Leaves by an address of this machine."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options, source_address=(self._address, 0))

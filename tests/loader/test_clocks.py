@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,32 +139,34 @@ def test_a_platform_key_that_comes_late_costs_no_lease(server: GameServer, wire:
     assert code_of(server.start(SCRIPT)) == "LEASE"
 
 
-@pytest.mark.parametrize("field", ["payload", "sig", "kid", "seen", "offset"])
-def test_a_lease_that_was_edited_does_not_count(field: str, server: GameServer, wire: Wire) -> None:
+def test_a_lease_that_was_edited_does_not_count(server: GameServer, wire: Wire) -> None:
     server.start(SCRIPT)
     server.crash()
     wire.is_cut = True
     kept = json.loads(lease_file(server).read_text())
-    edited = {
+    edited: dict[str, Any] = {
         "payload": json.dumps({**json.loads(kept["payload"]), "grace_until": 2**40}),
         "sig": kept["sig"][:-8] + "AAAAAA==",
         "kid": "another",
         "seen": kept["seen"] - 1000,
         "offset": "x",
     }
-    lease_file(server).write_text(json.dumps({**kept, field: edited[field]}))
+    for field, value in edited.items():
+        lease_file(server).write_text(json.dumps({**kept, field: value}))
+        assert code_of(server.start(SCRIPT)) == "WAITING", field
+        server.crash()
+    lease_file(server).write_text(json.dumps(kept))
+    assert code_of(server.start(SCRIPT)) == "LEASE", "the control"
 
-    assert code_of(server.start(SCRIPT)) == "WAITING"
 
-
-@pytest.mark.parametrize("text", ["", "{", "null", "[]", "[1]", '{"payload": 7}', "\0" * 50])
-def test_a_damaged_lease_is_as_good_as_none(text: str, server: GameServer, wire: Wire) -> None:
-    lease_file(server).write_text(text)
-    wire.is_cut = True
-    assert code_of(server.start(SCRIPT)) == "WAITING"
-    wire.is_cut = False
-
-    assert code_of(server.start(SCRIPT)) == "VALID"
+def test_a_damaged_lease_is_as_good_as_none(server: GameServer, wire: Wire) -> None:
+    for text in ("", "{", "null", "[]", "[1]", '{"payload": 7}', "\0" * 50):
+        server.crash()
+        lease_file(server).write_text(text)
+        wire.is_cut = True
+        assert code_of(server.start(SCRIPT)) == "WAITING", text
+        wire.is_cut = False
+        assert code_of(server.start(SCRIPT)) == "VALID", text
 
 
 def test_a_lease_of_another_key_does_not_count(

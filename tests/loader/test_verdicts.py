@@ -53,6 +53,22 @@ def test_a_key_of_another_script_is_told_apart_from_a_wrong_one(
     assert other in resource.console[0]
 
 
+def test_an_address_that_is_not_on_the_list_is_named(server: GameServer, bought: Bought) -> None:
+    bought.change(address_mode="list")
+
+    resource = server.start(SCRIPT)
+
+    assert code_of(resource) == "IP_NOT_ALLOWED"
+    assert "127.0.0.2" in resource.console[0]
+
+
+def test_a_version_that_was_taken_back_does_not_run(server: GameServer, bought: Bought) -> None:
+    with bought.shop.database.transaction() as session:
+        session.merge(bought.product.releases[0]).yanked_at = bought.shop.clock()
+
+    assert code_of(server.start(SCRIPT)) == "VERSION_NOT_ALLOWED"
+
+
 def test_a_loader_of_no_product_takes_a_key_of_any(
     game_servers: Servers, script: Script, bought: Bought
 ) -> None:

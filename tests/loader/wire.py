@@ -34,7 +34,6 @@ class Wire:
         self.meddle: Meddling | None = None
         self.delay, self.is_cut = 0.0, False
         self.passed: list[Passed] = []
-        self.sign: Callable[[bytes, bytes, str], bytes] = lambda asked, answered, address: answered
         self._shop = urlsplit(shop_url)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -61,7 +60,7 @@ class Wire:
         try:
             connection.request(method, path, body or None, headers)
             reply = connection.getresponse()
-            return self._arrived(body, reply.status, self.sign(body, reply.read(), address))
+            return self._arrived(body, reply.status, reply.read())
         finally:
             connection.close()
 

@@ -169,10 +169,11 @@ end
 
 function host.run(text, path)
     local chunk, why = load(text, "@" .. path, "t")
-    if not chunk then
-        error(why)
+    if chunk then
+        resume(coroutine.create(chunk))
+    else
+        faults[#faults + 1] = why
     end
-    resume(coroutine.create(chunk))
 end
 
 -- When something wants to run next, in milliseconds of the timer; -1 for never.

@@ -67,7 +67,7 @@ end
 local function readString(text, at)
     local parts = {}
     while true do
-        local plain = text:match('^[^"\\%c]*', at)
+        local plain = text:match('^[^"\\\0-\31]*', at)
         parts[#parts + 1], at = plain, at + #plain
         local symbol = text:sub(at, at)
         if symbol == '"' then

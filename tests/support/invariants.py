@@ -332,6 +332,9 @@ INVARIANTS = {
         JOIN wallet_lots came ON came.posting_id = p.id
         WHERE p.kind = 'account_merge'
             AND (came.expires_at IS DISTINCT FROM went.expires_at OR came.pot <> went.pot)""",
+    "K3 no licence runs on more servers than it has slots": """
+        SELECT s.license_id FROM license_slots s JOIN licenses l ON l.id = s.license_id
+        WHERE s.position > l.slots""",
     "every state has an event that led to it": """
         SELECT o.id FROM orders o WHERE o.state IS DISTINCT FROM (
             SELECT e.to_state FROM order_events e WHERE e.order_id = o.id
