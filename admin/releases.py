@@ -2,61 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
-
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from admin.guards import manage_catalog, wanted_id
+from admin.release_form import Refusal, Typed, as_typed, new_page, refusal_of, typed_form
 from admin.uploads import allowing
 from storefront.accounts.rules import Permission
 from storefront.catalog import gallery, releases
-from storefront.catalog.archives import MOST_BYTES
-from storefront.catalog.flow import upload_release
+from storefront.catalog.archive_findings import from_json
+from storefront.catalog.archives import MOST_FORM_BYTES
 from storefront.catalog.models import Product, Release
+from storefront.catalog.uploads.flow import upload_archive
+from storefront.catalog.uploads.queries import find_upload_of, get_upload, list_under_way
+from storefront.catalog.uploads.service import confirm_findings
 from storefront.errors import DomainError, Invalid
 from storefront.hx import render, see_other
-from storefront.messages import message_for
+from storefront.kit.ids import parse_id
 from storefront.web import may, read, shop, visitor
 
 bp = Blueprint("admin_releases", __name__)
 
-bp.url_value_preprocessor(allowing({"admin_releases.create": MOST_BYTES}))
-
-# The control a refusal is about; what is not here stands on top of the page.
-_FIELDS: Final = {
-    "bad_version": "version",
-    "version_exists": "version",
-    "bad_channel": "channel",
-    "changelog_too_long": "changelog_th",
-    "reason_missing": "reason",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """The form as it was typed."""
-
-    version: str = ""
-    channel: str = "stable"
-    changelog_th: str = ""
-    changelog_en: str = ""
-    reason: str = ""
-
-    @property
-    def words(self) -> releases.ReleaseText:
-        """What is said of the version."""
-        return releases.ReleaseText(self.channel, self.changelog_th, self.changelog_en)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What is wrong, and at which control; `field` is empty for the whole form."""
-
-    field: str
-    text: str
+bp.url_value_preprocessor(allowing({"admin_releases.create": MOST_FORM_BYTES}))
 
 
 @bp.get("/admin/products/<product_id>/releases")
@@ -68,6 +36,7 @@ def index(product_id: str) -> Response:
         "admin/releases/index.html",
         product=product,
         releases=releases.list_releases(read(), product.id),
+        uploads=list_under_way(read(), product.id, now=shop().clock()),
         state_of=releases.release_state,
     )
 
@@ -75,20 +44,23 @@ def index(product_id: str) -> Response:
 @bp.get("/admin/products/<product_id>/releases/new")
 @manage_catalog
 def new(product_id: str) -> Response:
-    """An empty form."""
-    return _new_page(_product(product_id), Typed())
+    """An empty form, or one filled like an upload that came to nothing."""
+    product, before = _product(product_id), parse_id(request.args.get("like", ""))
+    if before is None:
+        return new_page(product, Typed())
+    return new_page(product, as_typed(get_upload(read(), product.id, before)))
 
 
 @bp.post("/admin/products/<product_id>/releases")
 @manage_catalog
 def create(product_id: str) -> Response:
-    """Take an archive in as a draft."""
-    product, typed = _product(product_id), _typed()
+    """Take an archive in through the web server; the worker makes a draft of it."""
+    product, typed = _product(product_id), typed_form()
     archive = request.files.get("archive")
     try:
         if archive is None or not archive.filename:
             raise Invalid("archive_missing")
-        release = upload_release(
+        upload = upload_archive(
             shop().database,
             shop().files,
             product.id,
@@ -99,9 +71,10 @@ def create(product_id: str) -> Response:
             now=shop().clock(),
         )
     except DomainError as refusal:
-        return _new_page(product, typed, refusal=_refusal(refusal), status=refusal.http_status)
-    flash(_("Version %(version)s is saved as a draft.", version=release.version), "success")
-    return _to(release)
+        return new_page(product, typed, refusal=refusal_of(refusal), status=refusal.http_status)
+    return see_other(
+        url_for("admin_release_uploads.show", product_id=product.id, upload_id=upload.id)
+    )
 
 
 @bp.get("/admin/products/<product_id>/releases/<release_id>")
@@ -109,7 +82,7 @@ def create(product_id: str) -> Response:
 def show(product_id: str, release_id: str) -> Response:
     """One version: its file, its changelogs, and what can be done with it."""
     product, release = _release(product_id, release_id)
-    return _page(product, release, _as_typed(release))
+    return _page(product, release, as_typed(release))
 
 
 @bp.post("/admin/products/<product_id>/releases/<release_id>/words")
@@ -117,14 +90,14 @@ def show(product_id: str, release_id: str) -> Response:
 def describe(product_id: str, release_id: str) -> Response:
     """Change channel and changelogs."""
     product, release = _release(product_id, release_id)
-    typed = _typed()
+    typed = typed_form()
     try:
         with shop().database.transaction() as session:
             releases.describe_release(
                 session, product.id, release.id, words=typed.words, actor_id=visitor().id
             )
     except Invalid as refusal:
-        return _page(product, release, typed, refusal=_refusal(refusal), status=422)
+        return _page(product, release, typed, refusal=refusal_of(refusal), status=422)
     flash(_("The changes are saved."), "success")
     return _to(release)
 
@@ -142,12 +115,26 @@ def publish(product_id: str, release_id: str) -> Response:
     return _to(release)
 
 
+@bp.post("/admin/products/<product_id>/releases/<release_id>/confirmation")
+@manage_catalog
+def confirm(product_id: str, release_id: str) -> Response:
+    """Say that what the check found belongs into this version."""
+    product, release = _release(product_id, release_id)
+    if request.form.get("confirmed") != "1":
+        refusal = refusal_of(Invalid("findings_unconfirmed"))
+        return _page(product, release, as_typed(release), refusal=refusal, status=422)
+    with shop().database.transaction() as session:
+        confirm_findings(session, product.id, release.id, actor_id=visitor().id, now=shop().clock())
+    flash(_("Confirmed. The version can be published now."), "success")
+    return _to(release)
+
+
 @bp.post("/admin/products/<product_id>/releases/<release_id>/withdrawal")
 @manage_catalog
 def yank(product_id: str, release_id: str) -> Response:
     """Take a published version back."""
     product, release = _release(product_id, release_id)
-    typed = _typed()
+    typed = typed_form()
     try:
         with shop().database.transaction() as session:
             releases.yank_release(
@@ -159,7 +146,7 @@ def yank(product_id: str, release_id: str) -> Response:
                 now=shop().clock(),
             )
     except Invalid as refusal:
-        return _page(product, release, _as_typed(release), refusal=_refusal(refusal), status=422)
+        return _page(product, release, as_typed(release), refusal=refusal_of(refusal), status=422)
     flash(_("Version %(version)s is taken back.", version=release.version), "success")
     return _to(release)
 
@@ -194,8 +181,8 @@ def refuse_size(_error: RequestEntityTooLarge) -> Response:
     if not may(Permission.MANAGE_CATALOG) or request.endpoint != "admin_releases.create":
         return make_response(render_template("errors/413.html", status=413, message=""), 413)
     product = _product((request.view_args or {})["product_id"])
-    refusal = _refusal(Invalid("archive_too_heavy"))
-    return _new_page(product, Typed(), refusal=refusal, status=413)
+    refusal = refusal_of(Invalid("archive_form_too_heavy"))
+    return new_page(product, Typed(), refusal=refusal, status=413)
 
 
 def _product(product_id: str) -> Product:
@@ -213,46 +200,6 @@ def _to(release: Release) -> Response:
     )
 
 
-def _typed() -> Typed:
-    def text(name: str) -> str:
-        return request.form.get(name, "").replace("\0", "").replace("\r\n", "\n").strip()
-
-    return Typed(
-        version=text("version"),
-        channel=text("channel"),
-        changelog_th=text("changelog_th"),
-        changelog_en=text("changelog_en"),
-        reason=text("reason"),
-    )
-
-
-def _as_typed(release: Release) -> Typed:
-    return Typed(
-        version=release.version,
-        channel=release.channel,
-        changelog_th=release.changelog_th,
-        changelog_en=release.changelog_en,
-    )
-
-
-def _refusal(error: DomainError) -> Refusal:
-    is_archive = error.code.startswith("archive_")
-    return Refusal("archive" if is_archive else _FIELDS.get(error.code, ""), message_for(error))
-
-
-def _new_page(
-    product: Product, typed: Typed, *, refusal: Refusal | None = None, status: int = 200
-) -> Response:
-    return render(
-        "admin/releases/new.html",
-        status=status,
-        product=product,
-        typed=typed,
-        refusal=refusal,
-        channels=releases.CHANNELS,
-    )
-
-
 def _page(
     product: Product,
     release: Release,
@@ -262,6 +209,8 @@ def _page(
     status: int = 200,
 ) -> Response:
     state = releases.release_state(release)
+    upload = find_upload_of(read(), release.id)
+    findings = from_json(upload.findings) if upload else ()
     return render(
         "admin/releases/show.html",
         status=status,
@@ -272,4 +221,10 @@ def _page(
         typed=typed,
         refusal=refusal,
         channels=releases.CHANNELS,
+        upload=upload,
+        findings=findings,
+        must_confirm=state is releases.ReleaseState.DRAFT
+        and upload is not None
+        and upload.confirmed_at is None
+        and any(finding.is_warning for finding in findings),
     )

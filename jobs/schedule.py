@@ -32,6 +32,7 @@ from jobs.payments import sweep_payments
 from jobs.receipts import sweep as sweep_receipts
 from jobs.reconciliation import start_due_run
 from jobs.refunds import sweep_refunds
+from jobs.release_uploads import sweep as sweep_release_uploads
 from jobs.search import tend_index
 from jobs.share_cards import sweep as sweep_share_cards
 from storefront.bootstrap import Shop, boot
@@ -67,6 +68,7 @@ SCHEDULE = (
     Entry("finish_adoptions", timedelta(seconds=60), finish_adoptions),
     Entry("tend_index", timedelta(minutes=5), tend_index),
     Entry("start_due_run", timedelta(minutes=1), start_due_run),
+    Entry("sweep_release_uploads", timedelta(minutes=15), sweep_release_uploads),
     Entry("purge", timedelta(hours=1), purge),
 )
 

@@ -35,6 +35,7 @@ import admin.promos
 import admin.receipts
 import admin.reconciliation
 import admin.refunds
+import admin.release_uploads
 import admin.releases
 import admin.search_words
 import admin.seller
@@ -251,6 +252,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
     app.register_blueprint(admin.categories.bp)
     app.register_blueprint(admin.images.bp)
     app.register_blueprint(admin.releases.bp)
+    app.register_blueprint(admin.release_uploads.bp)
     app.register_blueprint(admin.flash_sales.bp)
     app.register_blueprint(admin.promos.bp)
     app.register_blueprint(admin.promo_batches.bp)

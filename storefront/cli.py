@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from storefront.bootstrap import boot
 from storefront.catalog.search.indexing import rebuild_index
@@ -43,6 +44,15 @@ def check_settings() -> int:
     return 0
 
 
+def allow_uploads() -> int:
+    """Let the shop's pages send files straight into the bucket: writes its CORS rule anew. Once
+    after the bucket was made, and again when PUBLIC_URL has changed."""
+    shop = boot(Settings.from_env())
+    address = urlsplit(shop.settings.public_url)
+    shop.files.parts.allow_origin(f"{address.scheme}://{address.netloc}")
+    return 0
+
+
 def print_signing_key() -> int:
     """A new private key for LICENSE_SIGNING_KEYS."""
     print(make_signing_key())
@@ -57,6 +67,7 @@ def check_translations() -> int:
 
 
 CHORES: Mapping[str, Callable[[], int]] = {
+    "allow-uploads": allow_uploads,
     "migrate": run_migrate,
     "index-products": index_products,
     "check-settings": check_settings,

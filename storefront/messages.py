@@ -195,14 +195,31 @@ _MESSAGES: Final = {
     "release_not_published": _("This version is not published."),
     "release_not_yanked": _("This version was not taken back."),
     "archive_missing": _("Choose the ZIP archive of this version."),
-    "archive_too_heavy": _("This archive is larger than 64 MB."),
+    "archive_too_heavy": _("This archive is larger than 512 MB."),
     "archive_wrong_type": _("This file is not a ZIP archive."),
     "archive_broken": _("This ZIP archive is damaged or incomplete. Pack it again."),
     "archive_empty": _("This ZIP archive holds no files."),
     "archive_too_many_files": _("This ZIP archive holds more than 5,000 files."),
-    "archive_bomb": _("This ZIP archive unpacks to far more than it may: at most 512 MB."),
+    "archive_bomb": _("This ZIP archive unpacks to far more than it may: at most 2 GB."),
     "archive_encrypted": _("This ZIP archive has a password. Buyers could not open it."),
     "archive_bad_path": _("A file in this ZIP archive has a name that is not safe to unpack."),
+    "archive_form_too_heavy": _(
+        "This way takes archives of up to 64 MB. With JavaScript switched on it is 512 MB."
+    ),
+    "archive_same_names": _(
+        "Two names in this ZIP archive are the same on Windows. One file would replace the other."
+    ),
+    "archive_method": _(
+        "This ZIP archive is compressed in a way not every program knows. Pack it with Deflate."
+    ),
+    "archive_too_slow": _("This ZIP archive takes too long to unpack."),
+    "archive_lost": _("The file is gone from the store. Upload it again."),
+    "archive_unchecked": _("The check did not come to an end within a day. Upload it again."),
+    "upload_not_found": _("This upload does not exist (any more)."),
+    "upload_ended": _("This upload has ended already."),
+    "upload_incomplete": _("Some parts of the file have not arrived. Try again."),
+    "no_such_part": _("The file has no such part."),
+    "findings_unconfirmed": _("Confirm first that what the check found belongs in there."),
     "archive_links": _("This ZIP archive holds links or devices. Pack plain files only."),
     "category_name_missing": _("Write the name in both languages."),
     "category_name_too_long": _("A name has at most 80 characters."),

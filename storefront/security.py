@@ -91,9 +91,10 @@ def _keep_session_out() -> None:
     session.modified = False
 
 
-def content_security_policy(settings: Settings) -> str:
+def content_security_policy(settings: Settings, *, connect_to: str = "") -> str:
     """Nothing inline, nothing from elsewhere (OWASP ASVS 5, 3.4.3). Forms may be redirected to
-    the payment page, to Discord and to a signed download, which browsers count as form actions."""
+    the payment page, to Discord and to a signed download, which browsers count as form actions.
+    Scripts speak with the shop alone; the one page that needs another origin names it."""
     checkout = "https://checkout.stripe.com"
     if not settings.is_production:
         checkout = _origin(settings.stripe_api_url)
@@ -105,7 +106,7 @@ def content_security_policy(settings: Settings) -> str:
             "style-src 'self'",
             "img-src 'self' data: https://cdn.discordapp.com",
             "font-src 'self'",
-            "connect-src 'self'",
+            f"connect-src 'self' {connect_to}".rstrip(),
             "manifest-src 'self'",
             f"form-action 'self' {checkout} {_origin(settings.discord_url)} {files}",
             "base-uri 'none'",

@@ -6,6 +6,7 @@ from storefront.cart import models as cart
 from storefront.catalog import models as catalog
 from storefront.catalog import price_models as catalog_prices
 from storefront.catalog.search import models as catalog_search
+from storefront.catalog.uploads import models as catalog_uploads
 from storefront.delivery import models as delivery
 from storefront.disputes import models as disputes
 from storefront.guests import models as guests
@@ -31,6 +32,7 @@ __all__ = [
     "catalog",
     "catalog_prices",
     "catalog_search",
+    "catalog_uploads",
     "delivery",
     "disputes",
     "guests",

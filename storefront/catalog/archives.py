@@ -1,4 +1,5 @@
-"""Uploaded archives of releases: judged by their table of contents, nothing is unpacked.
+"""Uploaded archives of releases: judged by their table of contents, nothing is unpacked. What they
+hold is judged in `archive_contents`.
 
 The file format is PKWARE's APPNOTE 6.3.10; numbers of sections below are from there.
 """
@@ -12,13 +13,15 @@ from hashlib import sha256
 from typing import IO, Final
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
+from storefront.catalog.archive_names import LONGEST_PATH, find_clash, is_safe_path, other_names
 from storefront.errors import Invalid
 
-MOST_BYTES: Final = 64 * 1024 * 1024
+MOST_BYTES: Final = 512 * 1024 * 1024
+# What goes through the web server in one form.
+MOST_FORM_BYTES: Final = 64 * 1024 * 1024
 MOST_ENTRIES: Final = 5_000
-MOST_UNPACKED_BYTES: Final = 512 * 1024 * 1024
+MOST_UNPACKED_BYTES: Final = 2 * 1024 * 1024 * 1024
 MOST_RATIO: Final = 200
-LONGEST_PATH: Final = 255
 
 _MOST_TABLE_BYTES: Final = MOST_ENTRIES * 512
 _END: Final = b"PK\x05\x06"
@@ -42,9 +45,19 @@ class ArchiveFacts:
 def inspect_archive(body: IO[bytes]) -> ArchiveFacts:
     """Judge a seekable upload by its content. Memory is bounded whatever the file claims.
 
+    Raises Invalid like `read_table`.
+    """
+    entries = read_table(body)
+    files = sum(1 for entry in entries if not entry.is_dir())
+    return ArchiveFacts(body.seek(0, 2), digest(body), files)
+
+
+def read_table(body: IO[bytes]) -> Sequence[ZipInfo]:
+    """The entries of an archive, once its table of contents is good.
+
     Raises Invalid: `archive_too_heavy`, `archive_wrong_type`, `archive_broken`, `archive_empty`,
     `archive_too_many_files`, `archive_bomb`, `archive_encrypted`, `archive_bad_path`,
-    `archive_links`.
+    `archive_same_names`, `archive_links`.
     """
     size = body.seek(0, 2)
     if size > MOST_BYTES:
@@ -59,16 +72,16 @@ def inspect_archive(body: IO[bytes]) -> ArchiveFacts:
     except (BadZipFile, ValueError, NotImplementedError, EOFError) as error:
         raise Invalid("archive_broken", str(error)) from error
     _check_entries(entries, size)
-    files = sum(1 for entry in entries if not entry.is_dir())
-    return ArchiveFacts(size, _digest(body), files)
+    return entries
 
 
-def _digest(body: IO[bytes]) -> str:
+def digest(body: IO[bytes]) -> str:
+    """The SHA-256 of a seekable file in hexadecimal."""
     body.seek(0)
-    digest = sha256()
+    hashed = sha256()
     while part := body.read(_PART_BYTES):
-        digest.update(part)
-    return digest.hexdigest()
+        hashed.update(part)
+    return hashed.hexdigest()
 
 
 def _check_table(body: IO[bytes], size: int) -> None:
@@ -105,23 +118,18 @@ def _check_entries(entries: Sequence[ZipInfo], size: int) -> None:
         if entry.filename in seen:
             raise Invalid("archive_bad_path", f"twice: {entry.filename!r}")
         seen.add(entry.filename)
+    clash = find_clash(entry.filename for entry in entries)
+    if clash is not None:
+        raise Invalid("archive_same_names", repr(clash))
 
 
 def _check_entry(entry: ZipInfo) -> None:
     if entry.flag_bits & _ENCRYPTED:
         raise Invalid("archive_encrypted", repr(entry.filename))
     # As it stands in the file: `filename` is cut at a NUL and cleaned already.
-    if not _is_safe_path(entry.orig_filename):
-        raise Invalid("archive_bad_path", repr(entry.orig_filename[:LONGEST_PATH]))
+    for name in (entry.orig_filename, entry.filename, *other_names(entry.extra)):
+        if not is_safe_path(name):
+            raise Invalid("archive_bad_path", repr(name[:LONGEST_PATH]))
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise Invalid("archive_links", repr(entry.filename))
-
-
-def _is_safe_path(path: str) -> bool:
-    """Relative, below the folder it is unpacked into, on any system (4.4.17.1)."""
-    if not path or len(path) > LONGEST_PATH or path.startswith("/"):
-        return False
-    if any(symbol in '\\:*?"<>|' or ord(symbol) < 32 or symbol == "\x7f" for symbol in path):
-        return False
-    return not any(part in (".", "..", "") for part in path.removesuffix("/").split("/"))

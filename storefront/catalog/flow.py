@@ -1,4 +1,4 @@
-"""Taking uploads in: checked, stored, and only then written down.
+"""Taking pictures in: checked, stored, and only then written down.
 
 A file is stored outside every transaction. Before that the intent is written, so that a process
 that dies in between leaves nothing behind for ever; afterwards comes the row that needs the file.
@@ -7,20 +7,11 @@ that dies in between leaves nothing behind for ever; afterwards comes the row th
 from __future__ import annotations
 
 from datetime import datetime
-from typing import IO
 from uuid import UUID
 
-from storefront.catalog.archives import inspect_archive
 from storefront.catalog.gallery import add_image, original_key, plan_image
-from storefront.catalog.models import ProductImage, Release
+from storefront.catalog.models import ProductImage
 from storefront.catalog.pictures import inspect_picture
-from storefront.catalog.releases import (
-    ReleaseText,
-    add_release,
-    archive_key,
-    check_release,
-    plan_archive,
-)
 from storefront.db import Database
 from storefront.kit.ids import new_id
 from storefront.providers.files import FileStore
@@ -45,35 +36,3 @@ def upload_picture(
     files.put(original_key(image_id), body, content_type="application/octet-stream")
     with database.transaction() as session:
         return add_image(session, product_id, image_id=image_id, actor_id=actor_id)
-
-
-def upload_release(
-    database: Database,
-    files: FileStore,
-    product_id: UUID,
-    *,
-    version: str,
-    words: ReleaseText,
-    body: IO[bytes],
-    actor_id: UUID,
-    now: datetime,
-) -> Release:
-    """Take an archive in as a draft. Raises Invalid `bad_version`, `archive_*` and what else
-    `check_release` and `inspect_archive` raise before anything is stored, FilesUnavailable."""
-    with database.reading() as reader:
-        slug = check_release(reader, product_id, version, words).slug
-    facts = inspect_archive(body)
-    key = archive_key(slug, new_id())
-    with database.transaction() as session:
-        plan_archive(session, key, now=now)
-    files.put_stream(key, body, content_type="application/zip")
-    with database.transaction() as session:
-        return add_release(
-            session,
-            product_id,
-            file_key=key,
-            version=version,
-            words=words,
-            facts=facts,
-            actor_id=actor_id,
-        )

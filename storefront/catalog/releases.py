@@ -15,8 +15,10 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from storefront.accounts.service import record_audit
+from storefront.catalog.archive_findings import from_json
 from storefront.catalog.archives import ArchiveFacts
 from storefront.catalog.models import Product, Release
+from storefront.catalog.uploads.models import ReleaseUpload
 from storefront.catalog.versions import version_key
 from storefront.errors import Conflict, Invalid, NotFound
 from storefront.kit.state import AlreadyDone, Illegal, Machine
@@ -180,11 +182,15 @@ def describe_release(
 def publish_release(
     session: Session, product_id: UUID, release_id: UUID, *, actor_id: UUID, now: datetime
 ) -> None:
-    """Let owners download a draft from now on. Idempotent. Raises NotFound `release`, Conflict
-    `release_not_draft` for one that was taken back."""
+    """Let owners download a draft from now on; they are told by a task. Idempotent. Raises NotFound
+    `release`, Conflict `release_not_draft` for one that was taken back, `findings_unconfirmed`
+    while nobody has said that what the check found belongs in there."""
     release = _lock(session, product_id, release_id)
     if _moves(release, ReleaseAction.PUBLISH, otherwise="release_not_draft"):
+        _refuse_unconfirmed(session, release)
         release.published_at = now
+        payload = {"release_id": str(release.id)}
+        enqueue(session, "announce_release", payload, dedupe_key=f"announce_release:{release.id}")
         changes: Changes = {"state": ["draft", "published"]}
         _record(session, "publish_release", release, changes, actor_id=actor_id)
 
@@ -238,6 +244,14 @@ def remove_draft(
 def is_archive_needed(session: Session, file_key: str) -> bool:
     """Whether a release points to this file."""
     return bool(session.scalar(select(exists().where(Release.file_key == file_key))))
+
+
+def _refuse_unconfirmed(session: Session, release: Release) -> None:
+    upload = session.scalar(select(ReleaseUpload).where(ReleaseUpload.release_id == release.id))
+    if upload is None or upload.confirmed_at is not None:
+        return
+    if any(finding.is_warning for finding in from_json(upload.findings)):
+        raise Conflict("findings_unconfirmed", release.version)
 
 
 def _forget_later(session: Session, file_key: str, *, now: datetime) -> None:

@@ -36,6 +36,7 @@ _ICONS: Final = {
     "tebex_claimed": "key",
     "tebex_disputed": "triangle-alert",
     "tebex_ended": "undo-2",
+    "release_published": "download",
     "flash_sale_began": "zap",
     "flash_sale_ended": "zap",
     "reconciliation_differences": "triangle-alert",
@@ -122,13 +123,21 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
             sentence = _dispute_text(event, context)
         case event if event.startswith(("license_", "gift_")):
             sentence = _license_text(event, context)
-        case "back_in_stock":
-            sentence = _(
-                "You can buy %(name)s now. You asked us to tell you.", name=_named(context)
-            )
+        case "back_in_stock" | "release_published":
+            sentence = _product_text(event, context)
         case _other:
             sentence = _staff_text(event, context)
     return str(sentence)
+
+
+def _product_text(event: str, context: Mapping[str, Any]) -> Any:
+    if event == "release_published":
+        return _(
+            "Version %(version)s of %(name)s is out. You can download the update.",
+            version=str(context.get("version", "")),
+            name=_named(context),
+        )
+    return _("You can buy %(name)s now. You asked us to tell you.", name=_named(context))
 
 
 def _staff_text(event: str, context: Mapping[str, Any]) -> str:

@@ -14,12 +14,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from storefront.db import forbid_open_transaction
-from storefront.errors import NotFound, Unavailable
+from storefront.errors import Invalid, NotFound, Unavailable
+from storefront.providers.file_parts import PartStore, S3Parts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LONGEST_LINK = timedelta(minutes=15)
+_CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,11 @@ class FilesUnavailable(Unavailable):
 class FileStore(Protocol):
     """A private bucket."""
 
+    @property
+    def parts(self) -> PartStore:
+        """Files that browsers send in parts, past the web server."""
+        ...
+
     def put(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store a file; the same key again replaces it. Raises FilesUnavailable."""
         ...
@@ -58,8 +65,17 @@ class FileStore(Protocol):
         """Read a small file. Raises NotFound or FilesUnavailable."""
         ...
 
+    def fetch(self, key: str, into: IO[bytes], *, most_bytes: int) -> int:
+        """Copy a large file into another without holding it in memory; how many bytes it has.
+        Raises NotFound, Invalid `file_too_heavy` past `most_bytes`, FilesUnavailable."""
+        ...
+
     def has(self, key: str) -> bool:
         """Whether the file is there. Raises FilesUnavailable."""
+        ...
+
+    def find_size(self, key: str) -> int | None:
+        """How many bytes the file has, None when it is not there. Raises FilesUnavailable."""
         ...
 
     def signed_link(self, key: str, *, file_name: str, lifetime: timedelta) -> str:
@@ -95,8 +111,20 @@ class S3Files:
                 read_timeout=10,
                 retries={"total_max_attempts": 2},
                 s3={"addressing_style": "path"},
+                # What the SDK adds by itself would stand in part links, where no browser sends
+                # it, and not every S3 knows it.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
             ),
         )
+        self._parts = S3Parts(
+            self._client, bucket=bucket, translated_errors=self._translated_errors
+        )
+
+    @property
+    def parts(self) -> S3Parts:
+        """See FileStore."""
+        return self._parts
 
     def put(self, key: str, body: bytes, *, content_type: str) -> None:
         """See FileStore."""
@@ -126,14 +154,32 @@ class S3Files:
                 answer["Body"].read(), answer["ContentType"], answer["ETag"].strip('"')
             )
 
+    def fetch(self, key: str, into: IO[bytes], *, most_bytes: int) -> int:
+        """See FileStore."""
+        taken = 0
+        with self._translated_errors(key):
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+            try:
+                while chunk := body.read(_CHUNK_BYTES):
+                    taken += len(chunk)
+                    if taken > most_bytes:
+                        raise Invalid("file_too_heavy", f"more than {most_bytes} bytes")
+                    into.write(chunk)
+            finally:
+                body.close()
+        return taken
+
     def has(self, key: str) -> bool:
+        """See FileStore."""
+        return self.find_size(key) is not None
+
+    def find_size(self, key: str) -> int | None:
         """See FileStore."""
         try:
             with self._translated_errors(key):
-                self._client.head_object(Bucket=self._bucket, Key=key)
+                return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
         except NotFound:
-            return False
-        return True
+            return None
 
     def signed_link(self, key: str, *, file_name: str, lifetime: timedelta) -> str:
         """See FileStore. Signing is arithmetic: no network, no answer about existence."""
@@ -156,8 +202,11 @@ class S3Files:
         try:
             yield
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404", "NotFound"):
+            code = str(error.response.get("Error", {}).get("Code"))
+            if code in ("NoSuchKey", "404", "NotFound"):
                 raise NotFound("file") from error
-            raise FilesUnavailable(str(error.response.get("Error", {}).get("Code"))) from error
+            if code == "NoSuchUpload":
+                raise NotFound("parts") from error
+            raise FilesUnavailable(code) from error
         except BotoCoreError as error:
             raise FilesUnavailable(type(error).__name__) from error

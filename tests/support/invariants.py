@@ -14,6 +14,14 @@ from tests.support.term_invariants import TERM_INVARIANTS
 # Each query lists the rows that break one invariant.
 INVARIANTS = {
     **TERM_INVARIANTS,
+    "U1 an upload that is ready made a draft of its own product and version": """
+        SELECT u.id FROM release_uploads u JOIN releases r ON r.id = u.release_id
+        WHERE u.product_id <> r.product_id OR u.version <> r.version""",
+    "U2 nothing was published whose findings nobody confirmed": """
+        SELECT u.id FROM release_uploads u JOIN releases r ON r.id = u.release_id
+        CROSS JOIN jsonb_array_elements(u.findings) f
+        WHERE r.published_at IS NOT NULL AND u.confirmed_at IS NULL
+            AND f ->> 'kind' <> 'protected'""",
     "L1 a posting sums to zero": """
         SELECT posting_id FROM ledger_entries GROUP BY posting_id, currency
         HAVING sum(amount_satang) <> 0""",

@@ -43,6 +43,7 @@ from storefront.catalog.models import (
     Release,
     Variant,
 )
+from storefront.catalog.uploads.service import forget_uploads_of
 from storefront.errors import Conflict
 from storefront.kit.ids import new_id
 from storefront.outbox import enqueue
@@ -185,6 +186,7 @@ def _forget_files(session: Session, product_id: UUID) -> None:
         select(Release.file_key).where(Release.product_id == product_id)
     ):
         enqueue(session, "forget_archive", {"file_key": file_key})
+    forget_uploads_of(session, product_id)
 
 
 def _part_problems(

@@ -19,7 +19,9 @@ from moto.s3.models import s3_backends
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
+from storefront.sandbox.world.s3_cors import CorsRule, add_headers, answer_preflight, read_rules
 from storefront.sandbox.world.s3_mirror import Mirror, MirroredObject
+from storefront.sandbox.world.s3_multipart import Beginnings
 from storefront.sandbox.world.s3_signature import Refusal, SignedCall, verify
 from storefront.sandbox.world.state import S3_ACCESS_KEY, S3_BUCKET, S3_SECRET_KEY, World
 
@@ -39,6 +41,7 @@ class S3Server:
         self._inside = Client(self._moto, Response)
         self._mirror = Mirror(folder)
         self._writing = threading.Lock()
+        self._beginnings = Beginnings()
         self._make_bucket(S3_BUCKET)
         for bucket in self._mirror.buckets():
             if bucket != S3_BUCKET:
@@ -51,10 +54,19 @@ class S3Server:
     ) -> Iterable[bytes]:
         body = _read_body(environ)
         raw_path, _, query = str(environ["RAW_URI"]).partition("?")
+        call = SignedCall(environ["REQUEST_METHOD"], raw_path, query, _headers(environ), body)
+        response = self._answer(call, environ)
+        if call.method != "OPTIONS":
+            rules = self._cors_rules(call) if "origin" in call.headers else []
+            add_headers(response, rules, call.headers, method=call.method)
+        return response(environ, start_response)
+
+    def _answer(self, call: SignedCall, environ: "WSGIEnvironment") -> Response:
         try:
             if self._world.s3.down:
                 raise Refusal(503, "SlowDown", "Please reduce your request rate.")
-            call = SignedCall(environ["REQUEST_METHOD"], raw_path, query, _headers(environ), body)
+            if call.method == "OPTIONS":
+                return self._preflight(call)
             verify(
                 call,
                 access_key=S3_ACCESS_KEY,
@@ -62,19 +74,41 @@ class S3Server:
                 now=self._world.clock(),
             )
         except Refusal as refusal:
-            return _refuse(refusal, raw_path)(environ, start_response)
-        environ["wsgi.input"] = io.BytesIO(body)
-        environ["CONTENT_LENGTH"] = str(len(body))
+            return _refuse(refusal, call.raw_path)
+        environ["wsgi.input"] = io.BytesIO(call.body)
+        environ["CONTENT_LENGTH"] = str(len(call.body))
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account
         if call.method not in ("PUT", "POST", "DELETE"):
-            return Response.from_app(self._moto, environ, buffered=True)(environ, start_response)
+            response = Response.from_app(self._moto, environ, buffered=True)
+            if _names(call.query, "uploads"):
+                response.set_data(self._beginnings.correct(response.get_data()))
+            return response
         # One writer at a time: two writes of one key must reach moto and the disk in one order.
         with self._writing:
-            response = Response.from_app(self._moto, environ, buffered=True)
+            try:
+                response = Response.from_app(self._moto, environ, buffered=True)
+            except KeyError:
+                # What moto does about an upload in parts that was aborted.
+                message = "The specified multipart upload does not exist."
+                return _refuse(Refusal(404, "NoSuchUpload", message), call.raw_path)
             if response.status_code < 300:
                 self._copy_to_disk(call)
-        return response(environ, start_response)
+        if call.method == "POST" and _names(call.query, "uploads"):
+            self._beginnings.note(response.get_data(), self._world.clock())
+        return response
+
+    def _preflight(self, call: SignedCall) -> Response:
+        answer = answer_preflight(self._cors_rules(call), call.headers)
+        if answer is None:
+            message = "CORSResponse: This CORS request is not allowed."
+            raise Refusal(403, "AccessForbidden", message)
+        return answer
+
+    def _cors_rules(self, call: SignedCall) -> list[CorsRule]:
+        bucket = unquote(call.raw_path).lstrip("/").partition("/")[0]
+        found = self._inside.get(f"/{quote(bucket)}?cors", headers=self._own_headers())
+        return read_rules(found.get_data()) if found.status_code == 200 else []
 
     def _make_bucket(self, bucket: str) -> None:
         self._inside.put(f"/{bucket}", headers=self._own_headers())
@@ -122,6 +156,10 @@ class S3Server:
     def _own_headers(self) -> dict[str, str]:
         # moto looks whether an Authorization is there, not what it says.
         return {"x-moto-account-id": self._account, "Authorization": "the sandbox itself"}
+
+
+def _names(query: str, word: str) -> bool:
+    return word in (part.partition("=")[0] for part in query.split("&"))
 
 
 def _read_body(environ: "WSGIEnvironment") -> bytes:

@@ -8,6 +8,7 @@ import struct
 import tempfile
 import time
 import zipfile
+import zlib
 from hashlib import sha256
 from io import BytesIO
 
@@ -85,11 +86,11 @@ def test_a_few_bytes_that_unpack_to_a_lot_are_a_bomb() -> None:
 
 
 def test_entries_that_claim_too_much_together_are_a_bomb() -> None:
-    # Ten honest entries of some bytes; the table says each is 60 MB.
+    # Ten honest entries of some bytes; the table says each is 300 MB.
     body = bytearray(archive({f"{n}.bin": os.urandom(400_000) for n in range(10)}))
     at = -1
     while (at := body.find(b"PK\x01\x02", at + 1)) >= 0:
-        struct.pack_into("<I", body, at + 24, 60_000_000)
+        struct.pack_into("<I", body, at + 24, 300_000_000)
 
     assert refusal(bytes(body)) == "archive_bomb"
 
@@ -143,6 +144,13 @@ def test_larger_numbers_cannot_hide_behind_small_ones() -> None:
         "what?.lua",
         "new\nline.lua",
         "x" * 256,
+        "con",
+        "a/NUL.lua",
+        "lpt¹.txt",
+        "aux .lua",
+        "folder./a.lua",
+        "a.lua ",
+        "harmless\u202eaul.exe",
     ],
 )
 def test_names_that_are_not_safe_to_unpack_are_refused(name: str) -> None:
@@ -159,6 +167,38 @@ def test_a_name_must_not_stand_twice() -> None:
     body = renamed(archive({"a.lua": b"1", "b.lua": b"2"}), b"b.lua", b"a.lua")
 
     assert refusal(body) == "archive_bad_path"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a/Config.lua", "a/config.lua"),
+        ("Shared/a.lua", "shared/b.lua"),
+        ("a", "a/b.lua"),
+        ("a/b.lua", "a"),
+        ("caf\u00e9.lua", "cafe\u0301.lua"),
+        ("stra\u00dfe.lua", "STRASSE.lua"),
+    ],
+)
+def test_names_that_are_one_name_elsewhere_are_refused(names: tuple[str, str]) -> None:
+    assert refusal(archive(dict.fromkeys(names, b"1"))) == "archive_same_names"
+
+
+def test_a_second_name_that_some_programs_use_is_looked_at_too() -> None:
+    out = BytesIO()
+    entry = zipfile.ZipInfo("good.lua")
+    other = b"\x01" + struct.pack("<I", zlib.crc32(b"good.lua")) + b"../evil.lua"
+    entry.extra = struct.pack("<HH", 0x7075, len(other)) + other
+    with zipfile.ZipFile(out, "w") as written:
+        written.writestr(entry, b"1")
+
+    assert refusal(out.getvalue()) == "archive_bad_path"
+
+
+def test_devices_in_longer_names_are_no_devices() -> None:
+    body = archive({"console.lua": b"1", "com10.lua": b"2", "a/nullable.lua": b"3"})
+
+    assert inspect_archive(BytesIO(body)).entries == 3
 
 
 def test_names_in_thai_and_in_brackets_are_fine() -> None:

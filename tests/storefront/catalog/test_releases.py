@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-from io import BytesIO
 from threading import Barrier
 
 import pytest
@@ -12,48 +10,18 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from storefront.bootstrap import Shop
-from storefront.catalog.flow import upload_release
 from storefront.catalog.models import Product, Release
-from storefront.catalog.releases import RELEASE_MACHINE, ReleaseAction, ReleaseState, ReleaseText
+from storefront.catalog.releases import RELEASE_MACHINE, ReleaseAction, ReleaseState
 from storefront.kit.ids import new_id
 from storefront.kit.state import AlreadyDone, Illegal, Moved
-from tests.concurrency.racing import codes_of, race, race_transactions, successes_in
-from tests.support.archives import archive
+from tests.concurrency.racing import race_transactions
 from tests.support.factories import Factory
-
-GOOD = archive()
-OTHER = archive({"other.lua": b"return 2"})
 
 
 @pytest.fixture
 def product(make: Factory) -> Product:
     product: Product = make.product()
     return product
-
-
-def test_of_two_uploads_of_one_version_at_once_one_wins_with_its_own_file(
-    shop: Shop, product: Product, make: Factory
-) -> None:
-    staff = make.user(role="admin")
-
-    def add(body: bytes) -> Release:
-        return upload_release(
-            shop.database,
-            shop.files,
-            product.id,
-            version="3.0.0",
-            words=ReleaseText("stable", "", ""),
-            body=BytesIO(body),
-            actor_id=staff.id,
-            now=shop.clock(),
-        )
-
-    outcomes = race([lambda: add(GOOD), lambda: add(OTHER)] * 3)
-
-    assert codes_of(outcomes) == ["version_exists"] * 5
-    [winner] = successes_in(outcomes)
-    stored = shop.files.read(winner.file_key).body
-    assert sha256(stored).hexdigest() == winner.sha256
 
 
 def test_control_without_the_lock_only_the_unique_key_stands_between(

@@ -100,6 +100,37 @@ def test_a_large_upload_in_parts_arrives_whole(sandbox: RunningSandbox) -> None:
     assert s3.get_object(Bucket="shop", Key="big.bin")["Body"].read() == content
 
 
+def test_pages_of_other_origins_are_let_in_by_the_buckets_rule_alone(
+    sandbox: RunningSandbox,
+) -> None:
+    s3 = s3_client(sandbox)
+    asked = {"Origin": "https://shop.example", "Access-Control-Request-Method": "PUT"}
+    address = f"{sandbox.s3_url}/shop/a.zip"
+    assert requests.options(address, headers=asked, timeout=5).status_code == 403
+
+    rule = {
+        "AllowedOrigins": ["https://*.example"],
+        "AllowedMethods": ["PUT"],
+        "AllowedHeaders": ["content-type"],
+        "ExposeHeaders": ["ETag"],
+    }
+    s3.put_bucket_cors(Bucket="shop", CORSConfiguration={"CORSRules": [rule]})  # type: ignore[list-item]
+
+    def allows(**changes: str) -> bool:
+        headers = {**asked, **{name.replace("_", "-"): value for name, value in changes.items()}}
+        answer = requests.options(address, headers=headers, timeout=5)
+        return answer.headers.get("Access-Control-Allow-Origin") == "https://shop.example"
+
+    assert allows()
+    assert allows(Access_Control_Request_Headers="Content-Type")
+    assert not allows(Access_Control_Request_Headers="x-amz-acl")
+    assert not allows(Access_Control_Request_Method="DELETE")
+    assert not allows(Origin="https://shop.evil")
+    link = s3.generate_presigned_url("put_object", Params={"Bucket": "shop", "Key": "a.zip"})
+    sent = requests.put(link, data=b"a", headers={"Origin": "https://shop.example"}, timeout=5)
+    assert sent.headers["Access-Control-Expose-Headers"] == "ETag"
+
+
 def test_s3_can_be_down(sandbox: RunningSandbox, control: Control) -> None:
     control("s3", down=True)
     with pytest.raises(ClientError) as caught:

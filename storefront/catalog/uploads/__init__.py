@@ -1,0 +1,1 @@
+"""Archives on their way to a draft: uploaded, checked by the worker, accepted or refused."""

@@ -1,0 +1,55 @@
+"""A seller's archive goes from the browser straight into the store, and comes out as a version."""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+
+from playwright.sync_api import Request, Route, expect
+
+from storefront.catalog.uploads.rules import PART_BYTES
+from tests.journeys.visitor import Visit
+
+
+def archive() -> bytes:
+    """Two parts: the second has a few bytes."""
+    body = BytesIO()
+    with zipfile.ZipFile(body, "w") as packed:
+        packed.writestr("qr-upload/fxmanifest.lua", "fx_version 'cerulean'\ngame 'gta5'\n")
+        packed.writestr("qr-upload/stream/car.ytd", os.urandom(PART_BYTES))
+    return body.getvalue()
+
+
+def test_a_version_is_sent_in_parts_one_of_which_fails_and_is_published(
+    visit: Callable[..., Visit],
+) -> None:
+    visitor = visit(locale="en")
+    page = visitor.page
+    visitor.sign_in("mali", path="/admin/products")
+    page.locator("th[scope=row] a").first.click()
+    page.goto(re.sub(r"[?#].*", "", page.url) + "/releases/new")
+    parts: list[Request] = []
+    page.on("request", lambda one: parts.append(one) if one.method == "PUT" else None)
+
+    def fail(route: Route) -> None:
+        route.fulfill(status=503, headers={"Access-Control-Allow-Origin": "*"})
+
+    page.route(re.compile("partNumber=2"), fail, times=1)
+
+    page.locator("[name=version]").fill("9.0.0")
+    page.locator("[name=changelog_en]").fill("Sent in parts")
+    page.set_input_files(
+        "input[name=archive]",
+        {"name": "a.zip", "mimeType": "application/zip", "buffer": archive()},
+    )
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page.get_by_role("progressbar", name=re.compile("Sending the file"))).to_be_visible()
+
+    page.get_by_role("button", name="Publish", exact=True).click(timeout=30_000)
+    expect(page.locator("main")).to_contain_text("Owners can download this version.")
+    expect(page.locator("main")).to_contain_text("Nothing to worry about")
+    assert len(parts) == 3
+    assert all(one.url.startswith(visitor.stack.environment["S3_ENDPOINT_URL"]) for one in parts)
