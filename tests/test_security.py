@@ -209,11 +209,13 @@ def test_nothing_in_a_page_is_inline_and_nothing_comes_from_elsewhere(
     with shop.database.reading() as session:
         order = session.scalars(select(Order.id)).first()
         receipt = session.scalars(select(Receipt.id)).first()
+        license_id = session.scalars(select(License.id)).first()
     pages = [
         *("/guest/recover", f"/guest/{'A' * 43}"),
         *("/", "/products", f"/products/{product.slug}", "/cart", "/checkout", "/account"),
         *("/account/orders", f"/account/orders/{order}", f"/checkout/orders/{order}"),
         *("/account/licenses", "/account/downloads", "/account/wallet", "/account/notifications"),
+        *(f"/account/licenses/{license_id}{page}" for page in ("", "/rotation", "/reset", "/gift")),
         *("/account/receipts", f"/account/receipts/{receipt}", "/account/wallet/statements"),
         *("/account/sessions", "/no-such-page", "/styleguide", "/products?q=%3Cscript%3E"),
     ]
