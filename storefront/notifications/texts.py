@@ -207,13 +207,14 @@ def _size(context: Mapping[str, Any]) -> str:
 
 
 def _slot_text(context: Mapping[str, Any]) -> str:
-    return _(
+    sentence: str = _(
         "The licence %(key)s now runs on %(new)s instead of %(old)s, which had not been seen for a"
         " day.",
         key=f"{context.get('key_hint', '')}…",
         new=_server(context, "to"),
         old=_server(context, "from"),
     )
+    return sentence
 
 
 def _server(context: Mapping[str, Any], name: str) -> str:

@@ -266,7 +266,7 @@ questions = st.dictionaries(
     st.sampled_from(
         [
             *("license_key", "key", "license", "licenseKey", "product", "version", "resource"),
-            "nonce",
+            *("nonce", "server_id", "event", "resName"),
         ]
     )
     | st.text(max_size=5),
@@ -309,3 +309,29 @@ def test_no_question_at_all_makes_the_check_fail(
         assert answer.get_json()["code"] == "NOT_FOUND"
     else:
         assert answer.get_json() == {"error": "bad_json"}
+
+
+@FUZZ
+@given(
+    fields=st.dictionaries(
+        st.sampled_from(["product", "version", "resource", "nonce", "server_id", "event", "ip"]),
+        anything | st.text(max_size=300) | st.sampled_from(["start", "stop", "\0" * 20, "\ud800"]),
+        max_size=7,
+    ),
+    address=st.ip_addresses().map(str) | st.text(max_size=30),
+    forwarded=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60),
+)
+def test_a_good_key_with_anything_beside_it_gets_a_verdict(
+    game_server: FlaskClient, bought: Bought, fields: Any, address: str, forwarded: str
+) -> None:
+    answer = game_server.post(
+        VERIFY,
+        data=json.dumps({**fields, "key": bought.key}),
+        headers={"X-Forwarded-For": forwarded},
+        environ_base={"REMOTE_ADDR": address},
+    )
+
+    assert answer.status_code == 200
+    verdict = answer.get_json()
+    assert verdict["code"] in ("VALID", "PRODUCT_MISMATCH", "IP_SLOTS_FULL")
+    assert json.loads(verdict["payload"])["code"] == verdict["code"]
