@@ -2,7 +2,8 @@
 (licence and position, licence and network) let exactly as many in as the licence has slots,
 however many ask at once (K3).
 
-What changes here writes an event in the same transaction; the owner is told when a slot moved.
+What changes here writes an event in the same transaction. Owners are told of a slot that moved from
+its event, later: nobody waits for that on the way of a check.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from sqlalchemy.orm import Session
 from storefront.licenses.events import SERVER, record_event
 from storefront.licenses.models import License
 from storefront.licenses.usage_models import LicenseSlot, Network
-from storefront.notifications.service import notify
 
 IDLE: Final = timedelta(hours=24)
 """A slot that was not seen for so long gives way to a new server when all are taken."""
@@ -174,11 +174,9 @@ def _take_idle_slot(
 ) -> Binding:
     # Two scripts of one new server at once would take two slots: one after the other, the second
     # finds what the first took.
-    license = session.scalar(
-        select(License).where(License.id == license_id).with_for_update(key_share=True)
+    session.execute(
+        select(License.id).where(License.id == license_id).with_for_update(key_share=True)
     )
-    if license is None:
-        return Binding.FULL
     if see_server(session, license_id, server, now=now):
         return Binding.HELD
     moved = session.execute(_MOVE, {**names, "idle_since": now - IDLE}).one_or_none()
@@ -186,16 +184,6 @@ def _take_idle_slot(
         return Binding.FULL
     detail = {"position": moved.position, "from": str(moved.network), "to": str(server.network)}
     record_event(session, license_id, "slot_moved", actor=SERVER, detail=detail)
-    notify(
-        session,
-        license.user_id,
-        type="system",
-        event="slot_moved",
-        context={"key_hint": license.key_hint, **detail},
-        path=license_path(license_id),
-        dedupe_key=f"slot_moved:{license_id}:{moved.position}:{now.isoformat()}",
-        now=now,
-    )
     return Binding.MOVED
 
 

@@ -24,7 +24,6 @@ from storefront.licenses.slots import (
     take_slot,
 )
 from storefront.licenses.usage_models import LicenseAddress, LicenseEvent, LicenseSlot
-from storefront.notifications.models import Notification
 from tests.support.factories import Factory
 from tests.support.licenses import events_of, own_license, server, slots_of
 
@@ -86,7 +85,9 @@ def test_a_neighbour_on_the_same_host_does_not_stop_anothers_slot(
         assert release_slot(session, license.id, server("203.0.113.1", server_id="mine"))
 
 
-def test_an_idle_slot_moves_by_itself_and_the_owner_is_told(shop: Shop, make: Factory) -> None:
+def test_an_idle_slot_moves_by_itself_and_the_diary_says_from_where_to_where(
+    shop: Shop, make: Factory
+) -> None:
     license = own_license(shop, make, slots=2)
     now = shop.clock()
     take(shop, license, ONE, at=now - IDLE)
@@ -100,13 +101,8 @@ def test_an_idle_slot_moves_by_itself_and_the_owner_is_told(shop: Shop, make: Fa
         moved = session.scalars(
             select(LicenseEvent).where(LicenseEvent.action == "slot_moved")
         ).one()
-        notice = session.scalars(
-            select(Notification).where(Notification.event == "slot_moved")
-        ).one()
     facts = {"position": 1, "from": "203.0.113.1/32", "to": "203.0.113.3/32"}
     assert (moved.detail, moved.actor) == (facts, "server")
-    assert notice.user_id == license.user_id
-    assert notice.context == {"key_hint": license.key_hint, **facts}
 
 
 def test_the_slot_that_was_idle_longest_moves_first(shop: Shop, make: Factory) -> None:
