@@ -153,6 +153,20 @@ def test_no_address_of_the_check_redirects(game_server: FlaskClient, bought: Bou
         assert code_of(game_server.get(address, query_string={"key": bought.key})) == (200, "VALID")
 
 
+def test_slashes_too_many_do_not_matter_and_other_paths_are_not_the_check(
+    game_server: FlaskClient, bought: Bought
+) -> None:
+    def ask_at(path: str) -> tuple[int, str | None]:
+        return code_of(
+            game_server.post("/", json={"key": bought.key}, environ_overrides={"PATH_INFO": path})
+        )
+
+    for path in ("//api/licenses/verify", "/api//licenses///verify//", "/en//api/licenses/verify"):
+        assert ask_at(path) == (200, "VALID"), path
+    for path in ("/api/licenses/verify/x", "/th/api/licenses/verify", "/API/licenses/verify"):
+        assert ask_at(path)[0] == 404, path
+
+
 def test_what_is_not_a_known_key_is_not_found_with_200(
     game_server: FlaskClient, bought: Bought, shop: Any
 ) -> None:
