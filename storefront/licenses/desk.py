@@ -130,18 +130,13 @@ class VerifyDesk:
         return self._with_slot(question, facts, now=now)
 
     def _with_slot(self, question: Question, facts: Facts, *, now: datetime) -> Verdict:
-        server = Server(
-            network=ip_network(question.network),
-            server_id=_storable(question.server_id) or None,
-            resource=question.resource,
-            version=question.version,
-        )
         if question.event == STOP:
-            return self._stop(server, facts)
+            return self._stop(question, facts)
         if facts.seen_at is not None:
             age = now - facts.seen_at
             if age < TOUCH_AT_ONCE_AFTER:
                 if age > TOUCH_AFTER:
+                    server = _server(question)
                     self.recorder.see(
                         Sighting(license_id=facts.license_id, server=server, seen_at=now)
                     )
@@ -149,19 +144,16 @@ class VerifyDesk:
         elif facts.is_auto and facts.used >= facts.slots and not _has_idle(facts, now):
             # The usual refusal, without a transaction. (From a list a slot may be had.)
             return Verdict(Code.IP_SLOTS_FULL, facts, facts.used)
-        return self._take(server, facts, now=now)
+        binding = self._bind(_server(question), facts.license_id, now=now)
+        return Verdict(_CODES[binding], facts, facts.used + (binding is Binding.BOUND))
 
-    def _stop(self, server: Server, facts: Facts) -> Verdict:
+    def _stop(self, question: Question, facts: Facts) -> Verdict:
         if facts.seen_at is None:
             return Verdict(Code.VALID, facts, facts.used)
         with self._shop.database.transaction() as session:
             session.execute(_SHORT_WAITS)
-            was_freed = release_slot(session, facts.license_id, server)
+            was_freed = release_slot(session, facts.license_id, _server(question))
         return Verdict(Code.VALID, facts, facts.used - was_freed)
-
-    def _take(self, server: Server, facts: Facts, *, now: datetime) -> Verdict:
-        binding = self._bind(server, facts.license_id, now=now)
-        return Verdict(_CODES[binding], facts, facts.used + (binding is Binding.BOUND))
 
     def _bind(self, server: Server, license_id: UUID, *, now: datetime) -> Binding:
         for is_last in (False, True):
@@ -205,6 +197,15 @@ class VerifyDesk:
                 now,
             )
         )
+
+
+def _server(question: Question) -> Server:
+    return Server(
+        network=ip_network(question.network),
+        server_id=_storable(question.server_id) or None,
+        resource=question.resource,
+        version=question.version,
+    )
 
 
 def _has_idle(facts: Facts, now: datetime) -> bool:

@@ -2,8 +2,8 @@
 (licence and position, licence and network) let exactly as many in as the licence has slots,
 however many ask at once (K3).
 
-What changes here writes an event in the same transaction; `news` tells the owner of a slot that
-moved, a minute later, because nothing may be slow while a server waits.
+What changes here writes an event in the same transaction. Owners are told of a slot that moved from
+its event, later: nobody waits for that on the way of a check.
 """
 
 from __future__ import annotations
@@ -169,11 +169,9 @@ def _take_idle_slot(
 ) -> Binding:
     # Two scripts of one new server at once would take two slots: one after the other, the second
     # finds what the first took.
-    license = session.scalar(
-        select(License).where(License.id == license_id).with_for_update(key_share=True)
+    session.execute(
+        select(License.id).where(License.id == license_id).with_for_update(key_share=True)
     )
-    if license is None:
-        return Binding.FULL
     if see_server(session, license_id, server, now=now):
         return Binding.HELD
     moved = session.execute(_MOVE, {**names, "idle_since": now - IDLE}).one_or_none()

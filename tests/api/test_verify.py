@@ -153,6 +153,20 @@ def test_no_address_of_the_check_redirects(game_server: FlaskClient, bought: Bou
         assert code_of(game_server.get(address, query_string={"key": bought.key})) == (200, "VALID")
 
 
+def test_slashes_too_many_do_not_matter_and_other_paths_are_not_the_check(
+    game_server: FlaskClient, bought: Bought
+) -> None:
+    def ask_at(path: str) -> tuple[int, str | None]:
+        return code_of(
+            game_server.post("/", json={"key": bought.key}, environ_overrides={"PATH_INFO": path})
+        )
+
+    for path in ("//api/licenses/verify", "/api//licenses///verify//", "/en//api/licenses/verify"):
+        assert ask_at(path) == (200, "VALID"), path
+    for path in ("/api/licenses/verify/x", "/th/api/licenses/verify", "/API/licenses/verify"):
+        assert ask_at(path)[0] == 404, path
+
+
 def test_what_is_not_a_known_key_is_not_found_with_200(
     game_server: FlaskClient, bought: Bought, shop: Any
 ) -> None:
@@ -266,7 +280,7 @@ questions = st.dictionaries(
     st.sampled_from(
         [
             *("license_key", "key", "license", "licenseKey", "product", "version", "resource"),
-            "nonce",
+            *("nonce", "server_id", "event", "resName"),
         ]
     )
     | st.text(max_size=5),
@@ -309,3 +323,29 @@ def test_no_question_at_all_makes_the_check_fail(
         assert answer.get_json()["code"] == "NOT_FOUND"
     else:
         assert answer.get_json() == {"error": "bad_json"}
+
+
+@FUZZ
+@given(
+    fields=st.dictionaries(
+        st.sampled_from(["product", "version", "resource", "nonce", "server_id", "event", "ip"]),
+        anything | st.text(max_size=300) | st.sampled_from(["start", "stop", "\0" * 20, "\ud800"]),
+        max_size=7,
+    ),
+    address=st.ip_addresses().map(str) | st.text(max_size=30),
+    forwarded=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60),
+)
+def test_a_good_key_with_anything_beside_it_gets_a_verdict(
+    game_server: FlaskClient, bought: Bought, fields: Any, address: str, forwarded: str
+) -> None:
+    answer = game_server.post(
+        VERIFY,
+        data=json.dumps({**fields, "key": bought.key}),
+        headers={"X-Forwarded-For": forwarded},
+        environ_base={"REMOTE_ADDR": address},
+    )
+
+    assert answer.status_code == 200
+    verdict = answer.get_json()
+    assert verdict["code"] in ("VALID", "PRODUCT_MISMATCH", "IP_SLOTS_FULL")
+    assert json.loads(verdict["payload"])["code"] == verdict["code"]

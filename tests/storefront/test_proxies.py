@@ -14,8 +14,10 @@ PROXY, OTHER_PROXY = "10.0.0.1", "10.0.0.2"
 VISITOR, STRANGER = "203.0.113.7", "198.51.100.9"
 
 
-def seen(peer: str, forwarded: str | None, *, proto: str | None = None) -> tuple[str, str]:
-    """Address and scheme as the shop sees them behind two trusted networks."""
+def seen(
+    peer: str, forwarded: str | None, *, proto: str | None = None, cloudflare: str | None = None
+) -> tuple[str, str]:
+    """Address and scheme as the shop sees them behind two trusted networks and Cloudflare."""
     found: dict[str, Any] = {}
 
     def shop(environ: dict[str, Any], _start: Any) -> list[bytes]:
@@ -27,7 +29,12 @@ def seen(peer: str, forwarded: str | None, *, proto: str | None = None) -> tuple
         environ["HTTP_X_FORWARDED_FOR"] = forwarded
     if proto is not None:
         environ["HTTP_X_FORWARDED_PROTO"] = proto
-    TrustedProxies(shop, ("10.0.0.0/8", "2001:db8::/32"))(environ, None)  # type: ignore[arg-type]
+    if cloudflare is not None:
+        environ["HTTP_CF_CONNECTING_IP"] = cloudflare
+    proxies = TrustedProxies(
+        shop, ("10.0.0.0/8", "2001:db8::/32"), cloudflare=("173.245.48.0/20", "2400:cb00::/32")
+    )
+    proxies(environ, None)  # type: ignore[arg-type]
     return found["REMOTE_ADDR"], found["wsgi.url_scheme"]
 
 
@@ -70,6 +77,30 @@ def test_the_scheme_is_believed_of_trusted_proxies_alone(
     peer: str, proto: str, scheme: str
 ) -> None:
     assert seen(peer, None, proto=proto)[1] == scheme
+
+
+EDGE = "173.245.48.5"
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "cloudflare", "address"),
+    [
+        (EDGE, None, VISITOR, VISITOR),
+        (EDGE, "1.2.3.4", VISITOR, VISITOR),
+        ("2400:cb00::1", None, "2001:4860::8", "2001:4860::8"),
+        (PROXY, f"1.2.3.4, {EDGE}", VISITOR, VISITOR),
+        (EDGE, VISITOR, None, EDGE),
+        (EDGE, None, "nonsense", EDGE),
+        (STRANGER, None, VISITOR, STRANGER),
+        (STRANGER, EDGE, VISITOR, STRANGER),
+        (PROXY, f"{EDGE}, {STRANGER}", VISITOR, STRANGER),
+        (PROXY, None, VISITOR, PROXY),
+    ],
+)
+def test_cloudflares_own_header_is_believed_of_cloudflare_alone(
+    peer: str, forwarded: str | None, cloudflare: str | None, address: str
+) -> None:
+    assert seen(peer, forwarded, cloudflare=cloudflare)[0] == address
 
 
 @given(st.text(st.characters(codec="latin-1"), max_size=80))

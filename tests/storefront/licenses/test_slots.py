@@ -85,7 +85,9 @@ def test_a_neighbour_on_the_same_host_does_not_stop_anothers_slot(
         assert release_slot(session, license.id, server("203.0.113.1", server_id="mine"))
 
 
-def test_an_idle_slot_moves_by_itself_and_that_is_written_down(shop: Shop, make: Factory) -> None:
+def test_an_idle_slot_moves_by_itself_and_the_diary_says_from_where_to_where(
+    shop: Shop, make: Factory
+) -> None:
     license = own_license(shop, make, slots=2)
     now = shop.clock()
     take(shop, license, ONE, at=now - IDLE)
