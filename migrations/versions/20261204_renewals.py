@@ -174,9 +174,7 @@ def _create_terms() -> None:
         unique=True,
         postgresql_where=sa.text("state = 'held'"),
     )
-    op.create_index(
-        "ix_license_terms_license", "license_terms", ["license_id", "applied_at", "id"]
-    )
+    op.create_index("ix_license_terms_license", "license_terms", ["license_id", "applied_at", "id"])
 
 
 def downgrade() -> None:
