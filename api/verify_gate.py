@@ -22,6 +22,7 @@ from storefront.kit.ids import new_id
 from storefront.licenses.desk import VerifyDesk
 from storefront.licenses.limits import Limits
 
+_compact: Final = json.JSONEncoder(separators=(",", ":")).encode
 PATH: Final = "/api/licenses/verify"
 PATHS: Final = frozenset(prefix + PATH + slash for prefix in ("", "/en") for slash in ("", "/"))
 RETRY_AFTER_SECONDS: Final = 5
@@ -119,9 +120,9 @@ class VerifyGate:
         retry_after = {429: getattr(error, "retry_after", 1), 503: RETRY_AFTER_SECONDS}
         seconds = retry_after.get(error.http_status)
         if seconds is None:
-            body = json.dumps({"error": error.code})
+            body = _compact({"error": error.code})
             return self._answer(error.http_status, body.encode(), request_id)
-        body = json.dumps({"error": error.code, "retry_after": seconds})
+        body = _compact({"error": error.code, "retry_after": seconds})
         answer = self._answer(error.http_status, body.encode(), request_id)
         answer.headers.append(("Retry-After", str(seconds)))
         return answer

@@ -50,7 +50,7 @@ def read_question(environ: WSGIEnvironment) -> Question:
         key=_first(fields, KEY_NAMES) or _key_of_header(environ.get("HTTP_AUTHORIZATION", "")),
         product=_stored(_first(fields, ("product",)).strip().lower(), 80),
         resource=_stored(_first(fields, RESOURCE_NAMES), 64),
-        version=_stored(_first(fields, ("version",)), 40),
+        version=_stored(_first(fields, ("version",)), 40).removeprefix("v"),
         server_id=_within(_first(fields, ("server_id",)), 1, 64),
         nonce=_within(fields.get("nonce"), 16, 64),
         event=event if event in EVENTS else "",

@@ -8,7 +8,6 @@ checks hangs on it.
 
 from __future__ import annotations
 
-import atexit
 import threading
 import time
 from collections import deque
@@ -24,6 +23,7 @@ from storefront.licenses.checks import Check, write_checks
 from storefront.licenses.slots import Sighting, see_servers
 
 EVERY_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 0.2
 MOST_WAITING: Final = 20_000
 BATCH: Final = 2_000
 T = TypeVar("T")
@@ -74,7 +74,6 @@ class Recorder:
         """Write what waits and end the thread. Idempotent."""
         self._stop.set()
         self.flush()
-        atexit.unregister(self.close)
 
     def _write_batch(self) -> bool:
         checks = _take(self._checks, BATCH)
@@ -94,20 +93,28 @@ class Recorder:
 
     def _start(self) -> None:
         with self._starting:
-            if self._thread is not None:
-                return
-            self._thread = threading.Thread(target=self._run, name="checks", daemon=True)
-            self._thread.start()
-        atexit.register(self.close)
+            if self._thread is None:
+                # No daemon: Python waits for it at the end of every process, while `atexit` is
+                # silent in those that `multiprocessing` made, as the web server's workers are.
+                self._thread = threading.Thread(target=self._run, name="checks", daemon=False)
+                self._thread.start()
 
     def _run(self) -> None:
-        while not self._stop.wait(EVERY_SECONDS):
-            try:
-                self.flush()
-            except Exception:
-                # The thread must live: it is started once in a process's life.
-                log.exception("checks_failed")
-                time.sleep(EVERY_SECONDS)
+        main, due = threading.main_thread(), time.monotonic() + EVERY_SECONDS
+        while not self._stop.wait(LOOK_SECONDS):
+            is_ending = not main.is_alive()
+            if is_ending or time.monotonic() >= due:
+                self._flush_whatever_happens()
+                due = time.monotonic() + EVERY_SECONDS
+            if is_ending:
+                return
+
+    def _flush_whatever_happens(self) -> None:
+        try:
+            self.flush()
+        except Exception:
+            # The thread must live: it is started once in a process's life.
+            log.exception("checks_failed")
 
 
 def _take(waiting: deque[T], most: int) -> list[T]:

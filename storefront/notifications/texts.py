@@ -35,6 +35,7 @@ _ICONS: Final = {
     "back_in_stock": "bell",
     "flash_sale_began": "zap",
     "flash_sale_ended": "zap",
+    "slot_moved": "info",
     "reconciliation_differences": "triangle-alert",
     "reconciliation_failed": "circle-alert",
 }
@@ -104,6 +105,8 @@ def notice_text(event: str, context: Mapping[str, Any]) -> str:
             sentence = _refund_text(event, context)
         case event if event.startswith("dispute_"):
             sentence = _dispute_text(event, context)
+        case "slot_moved":
+            sentence = _slot_text(context)
         case "back_in_stock":
             sentence = _(
                 "You can buy %(name)s now. You asked us to tell you.", name=_named(context)
@@ -201,6 +204,21 @@ def _size(context: Mapping[str, Any]) -> str:
     """The amount without its sign."""
     satang = context.get("amount_satang")
     return money_text(Money(abs(satang))) if type(satang) is int else ""
+
+
+def _slot_text(context: Mapping[str, Any]) -> str:
+    return _(
+        "The licence %(key)s now runs on %(new)s instead of %(old)s, which had not been seen for a"
+        " day.",
+        key=f"{context.get('key_hint', '')}…",
+        new=_server(context, "to"),
+        old=_server(context, "from"),
+    )
+
+
+def _server(context: Mapping[str, Any], name: str) -> str:
+    """The address of a game server; of IPv6 its network."""
+    return str(context.get(name, "")).removesuffix("/32")
 
 
 def _time(context: Mapping[str, Any], name: str) -> str:

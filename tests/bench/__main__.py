@@ -1,5 +1,5 @@
 """Measure the shop against its floor: `python -m tests.bench [--seconds 3] [--rounds 3]
-[--products 100000] [--only-growth]`.
+[--products 100000] [--licenses 1000000] [--only-growth | --only-verify]`.
 
 Everything is asked in turn, round after round, so that a machine that slows down slows all of
 them. Absolute figures are the machine's; the ratios are the shop's. Exits 0 whatever it finds.
@@ -19,6 +19,7 @@ from storefront.sandbox.demo_stack import DemoStack
 from tests.bench.growth import print_growth
 from tests.bench.load import CONNECTIONS, Load, Target, measure, tool
 from tests.bench.servers import FLOOR, SHOP, running_stack, running_web, workers_memory_mb
+from tests.bench.verify import print_verify
 from tests.bench.weight import weigh
 
 COLD_STARTS = 3
@@ -31,7 +32,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--products", type=int, default=100_000, help="of the large catalogue")
     parser.add_argument("--only-growth", action="store_true", help="only the two catalogues")
+    parser.add_argument("--licenses", type=int, default=1_000_000, help="of the large database")
+    parser.add_argument("--only-verify", action="store_true", help="only the key check")
     options = parser.parse_args()
+    if options.only_verify:
+        with running_stack() as stack:
+            print(f"{os.cpu_count()} cores, loopback, {CONNECTIONS} connections by one thread")
+            _print_verify(stack, options)
+        return
     if options.only_growth:
         with running_stack() as stack:
             print(f"{os.cpu_count()} cores, loopback, {CONNECTIONS} connections by {tool()}")
@@ -54,7 +62,12 @@ def main() -> None:
         _print_loads(rounds)
         _print_processes(stack, floor_start)
         _print_weights(stack)
+        _print_verify(stack, options)
         _print_growth(stack, options)
+
+
+def _print_verify(stack: DemoStack, options: argparse.Namespace) -> None:
+    print_verify(stack, count=options.licenses, seconds=options.seconds, rounds=options.rounds)
 
 
 def _print_growth(stack: DemoStack, options: argparse.Namespace) -> None:

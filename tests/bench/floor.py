@@ -4,7 +4,8 @@
 
 /json     a constant as JSON
 /verify   parse JSON, one SELECT over a pooled connection, JSON: the least a key check can be
-/facts    the same with the shop's own query, so that the query's share can be told apart
+/signed   the same with one RSA-2048 signature over what was found
+/facts    /verify with the shop's own query, so that the query's share can be told apart
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 
 import psycopg
 from flask import Flask, Response, jsonify, request
+
+from storefront.kit.signing import SigningKeys, make_signing_key
 
 # As many as the server has blocking threads: nobody waits for a connection.
 POOL_SIZE = 8
@@ -32,6 +35,7 @@ FACTS = """
     WHERE l.key_hash = %s"""
 
 app = Flask(__name__)
+signing = SigningKeys([make_signing_key()])
 _pool: LifoQueue[psycopg.Connection[Any] | None] = LifoQueue()
 for _ in range(POOL_SIZE):
     _pool.put(None)
@@ -45,6 +49,13 @@ def constant() -> Response:
 @app.post("/verify")
 def verify() -> Response:
     return _look_up(STATUS)
+
+
+@app.post("/signed")
+def signed() -> Response:
+    answer = _look_up(STATUS)
+    answer.headers["X-Signature"] = signing.sign(answer.get_data(as_text=True)).sig
+    return answer
 
 
 @app.post("/facts")

@@ -18,6 +18,7 @@ from storefront.sandbox.demo_stack import DemoStack
 from storefront.sandbox.services.ports import LOOPBACK, choose_port
 from storefront.sandbox.services.process import wait_until
 
+START_SECONDS = 120
 SHOP, FLOOR = "wsgi:app", "tests.bench.floor:app"
 
 
@@ -52,7 +53,7 @@ def running_web(
     began = time.monotonic()
     command.launch()
     try:
-        if not wait_until(lambda: _answers(port, first_path), seconds=30, pause=0.01):
+        if not wait_until(lambda: _answers(port, first_path), seconds=START_SECONDS, pause=0.01):
             raise RuntimeError(f"{app} did not start: {command.log.read_text()[-2000:]}")
         yield f"http://{LOOPBACK}:{port}", time.monotonic() - began
     finally:

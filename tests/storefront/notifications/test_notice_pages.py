@@ -55,6 +55,12 @@ def tell(
         ("order_completed", {"reference": "QR-100007"}, "Order QR-100007 is complete."),
         ("topup_completed", {"amount_satang": 50_050}, "฿500.50 was added to your wallet."),
         ("payment_credited", {"amount_satang": 900, "reference": "QR-1"}, "order QR-1 came"),
+        (
+            "slot_moved",
+            {"key_hint": "K3YX", "from": "198.51.100.1/32", "to": "2001:db8::/64"},
+            "The licence K3YX… now runs on 2001:db8::/64 instead of 198.51.100.1,",
+        ),
+        ("slot_moved", {}, "now runs on"),
         ("of_a_newer_version", {}, "There is news in your account."),
         ("topup_completed", {}, "was added to your wallet."),
         ("topup_completed", {"amount_satang": "900"}, "was added to your wallet."),
