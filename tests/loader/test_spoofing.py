@@ -185,10 +185,14 @@ def test_a_recording_does_not_work_after_a_restart_either(
     assert code_of(resource) == "WAITING"
 
 
-def test_an_answer_as_large_as_a_film_is_not_digested(
+def test_an_answer_that_would_keep_the_game_server_busy_is_not_digested(
     server: GameServer, bought: Bought, wire: Wire
 ) -> None:
-    wire.meddle = lambda passed: (200, changed(passed.answer, payload="x" * 3_000_000))
+    """Even if the shop itself had signed it."""
+    wire.meddle = lambda passed: (
+        200,
+        signed_by(bought.shop.signing, passed.answer, padding="x" * 100_000),
+    )
 
     assert code_of(server.start(SCRIPT)) == "WAITING"
 
