@@ -20,8 +20,7 @@ CHECKS = (
     ("sha256", "sha256 ~ '^[0-9a-f]{64}$'"),
     (
         "ready_has_release",
-        "(state = 'ready') = (release_id IS NOT NULL)"
-        " AND (state = 'ready') = (sha256 IS NOT NULL)",
+        "(state = 'ready') = (release_id IS NOT NULL) AND (state = 'ready') = (sha256 IS NOT NULL)",
     ),
     ("refusal", "(state = 'refused') = (refusal IS NOT NULL)"),
     ("ended", f"({ENDED}) = (ended_at IS NOT NULL)"),
