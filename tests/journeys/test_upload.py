@@ -6,7 +6,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable
-from io import BytesIO
+from pathlib import Path
 
 from playwright.sync_api import Request, Route, expect
 
@@ -14,17 +14,16 @@ from storefront.catalog.uploads.rules import PART_BYTES
 from tests.journeys.visitor import Visit
 
 
-def archive() -> bytes:
+def write_archive(path: Path) -> Path:
     """Two parts: the second has a few bytes."""
-    body = BytesIO()
-    with zipfile.ZipFile(body, "w") as packed:
+    with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("qr-upload/fxmanifest.lua", "fx_version 'cerulean'\ngame 'gta5'\n")
         packed.writestr("qr-upload/stream/car.ytd", os.urandom(PART_BYTES))
-    return body.getvalue()
+    return path
 
 
 def test_a_version_is_sent_in_parts_one_of_which_fails_and_is_published(
-    visit: Callable[..., Visit],
+    visit: Callable[..., Visit], tmp_path: Path
 ) -> None:
     visitor = visit(locale="en")
     page = visitor.page
@@ -41,10 +40,7 @@ def test_a_version_is_sent_in_parts_one_of_which_fails_and_is_published(
 
     page.locator("[name=version]").fill("9.0.0")
     page.locator("[name=changelog_en]").fill("Sent in parts")
-    page.set_input_files(
-        "input[name=archive]",
-        {"name": "a.zip", "mimeType": "application/zip", "buffer": archive()},
-    )
+    page.set_input_files("input[name=archive]", write_archive(tmp_path / "qr-upload.zip"))
     page.get_by_role("button", name="Upload and check").click()
     expect(page.get_by_role("progressbar", name=re.compile("Sending the file"))).to_be_visible()
 
