@@ -177,6 +177,7 @@ def test_no_state_is_assigned_outside_its_transition(root: Path) -> None:
         "reconciliation/service.py",
         "wallet/service.py",
         "licenses/service.py",
+        "tebex/service.py",
         "refunds/settlement.py",
         "disputes/service.py",
     }
