@@ -90,7 +90,11 @@ def test_no_form_is_taken_without_its_token(app: Flask, make: Factory, sign_in: 
                 answer = client.open(address(rule), method=method, headers=headers)
                 assert answer.status_code == 422, (rule, headers)
 
-    assert machines == {"api_licenses.verify_license", "api_webhooks.stripe_webhook"}
+    assert machines == {
+        "api_licenses.verify_license",
+        "api_webhooks.stripe_webhook",
+        "api_webhooks.tebex_webhook",
+    }
 
 
 def test_a_token_of_another_browser_is_refused_and_ones_own_is_taken(app: Flask) -> None:
@@ -209,11 +213,13 @@ def test_nothing_in_a_page_is_inline_and_nothing_comes_from_elsewhere(
     with shop.database.reading() as session:
         order = session.scalars(select(Order.id)).first()
         receipt = session.scalars(select(Receipt.id)).first()
+        license_id = session.scalars(select(License.id)).first()
     pages = [
         *("/guest/recover", f"/guest/{'A' * 43}"),
         *("/", "/products", f"/products/{product.slug}", "/cart", "/checkout", "/account"),
         *("/account/orders", f"/account/orders/{order}", f"/checkout/orders/{order}"),
         *("/account/licenses", "/account/downloads", "/account/wallet", "/account/notifications"),
+        *(f"/account/licenses/{license_id}{page}" for page in ("", "/rotation", "/reset", "/gift")),
         *("/account/receipts", f"/account/receipts/{receipt}", "/account/wallet/statements"),
         *("/account/sessions", "/no-such-page", "/styleguide", "/products?q=%3Cscript%3E"),
     ]

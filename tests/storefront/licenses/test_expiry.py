@@ -10,8 +10,10 @@ from sqlalchemy import select
 from jobs.licenses import expire_licenses, tell_of_moved_slots, warn_of_license_expiry
 from storefront.accounts.models import User
 from storefront.bootstrap import Shop
+from storefront.kit.ids import new_id
 from storefront.licenses.events import SERVER, record_event
 from storefront.licenses.models import License
+from storefront.licenses.notices import MAIL, tell_person
 from storefront.mails import compose_mail
 from storefront.notifications.models import Notification
 from storefront.outbox import OutboxMessage
@@ -131,3 +133,36 @@ def test_the_mail_leads_to_the_licence_in_the_readers_language(
     assert page in mail.text
     assert f'href="{page}"' in mail.html
     assert mail.to == owner.email
+
+
+@pytest.mark.parametrize(
+    ("event", "context", "words"),
+    [
+        ("license_suspended", {}, "until the seller restores it"),
+        ("license_restored", {}, "may run the script again"),
+        ("license_revoked", {}, "if you think this is a mistake"),
+        ("license_extended", {"until": None}, "It has no end any more."),
+        ("license_extended", {"until": "2026-12-01T03:00:00+00:00"}, "1 Dec 2026 10:00 now."),
+        ("license_rotated", {}, "Put the new one into the configuration"),
+        ("license_expiring", {"until": "2026-12-01T03:00:00+00:00"}, "1 Dec 2026 10:00."),
+        ("license_expired", {}, "kept for when you go on"),
+        ("license_slot_moved", {}, "its place went to the new one"),
+        ("license_many_networks", {"count": 9}, "from 9 networks within a day"),
+        ("gift_waiting", {"who": "Nok"}, "accept within 7 days"),
+        ("gift_accepted", {"who": "Nok"}, "your key no longer works"),
+    ],
+)
+def test_each_piece_of_news_has_a_mail(
+    shop: Shop, license: License, event: str, context: dict[str, object], words: str
+) -> None:
+    event_id = new_id()
+    with shop.database.transaction() as session:
+        tell_person(session, license, event, event_id=event_id, now=shop.clock(), context=context)
+    with shop.database.reading() as session:
+        mail = compose_mail(session, shop.settings, event=MAIL, subject_id=event_id)
+
+    assert mail is not None
+    assert "Script" in mail.subject
+    assert "News about" not in mail.subject
+    assert words in mail.text
+    assert words in mail.html
