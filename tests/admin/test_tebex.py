@@ -111,6 +111,10 @@ def test_the_page_of_a_purchase_shows_buyer_keys_and_what_tebex_said(
     ):
         assert expected in words, expected
     assert f"/admin/licenses/{license.id}" in page.text
+    inbox = text_of_page(
+        staff.get("/en/admin/webhooks", query_string={"q": subject["transaction_id"]})
+    )
+    assert "payment.dispute.opened" in inbox
     licence_page = staff.get(f"/en/admin/licenses/{license.id}").text
     assert f"/admin/tebex/{purchase.id}" in licence_page
 
