@@ -13,7 +13,18 @@ MASK: Final = "•••"
 _SECRETS: Final = frozenset({"client_secret", "secret", "token", "password"})
 _PERSONAL: Final = frozenset(
     {
-        *("name", "phone", "line1", "line2", "city", "postal_code", "ip_address", "ip"),
+        *(
+            "first_name",
+            "last_name",
+            "name",
+            "phone",
+            "line1",
+            "line2",
+            "city",
+            "postal_code",
+            "ip_address",
+            "ip",
+        ),
         *("bank_account", "account_number", "iban", "fingerprint"),
     }
 )

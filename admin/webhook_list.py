@@ -18,6 +18,7 @@ from storefront.kit.ids import parse_id
 from storefront.kit.pages import Page, id_in_cursor, page_by_id
 from storefront.outbox import MessageState, OutboxMessage
 from storefront.payments.models import Payment, WebhookEvent, WebhookState
+from storefront.providers.tebex import SOURCE as TEBEX
 
 PAGE_SIZE: Final = 50
 # An event is applied within seconds; one that waits longer waits for the gateway, or for people.
@@ -191,7 +192,10 @@ def _matches(words: str) -> ColumnElement[bool]:
     )
     # As it is indexed: what an event is about, whether or not that is known to be ours.
     object_id = literal_column("(webhook_events.payload #>> '{data,object,id}')", Text)
+    # The same for Tebex, whose events are about transactions.
+    transaction = literal_column("(webhook_events.payload #>> '{subject,transaction_id}')", Text)
     return or_(
+        (WebhookEvent.source == TEBEX) & (transaction == words),
         WebhookEvent.event_id.startswith(words, autoescape=True),
         WebhookEvent.payment_id.in_(payments),
         object_id == words,

@@ -103,6 +103,37 @@ from storefront.web import (
 )
 from storefront.web import shop as shop_of_request
 
+_PANELS = (
+    admin.overview,
+    admin.orders,
+    admin.refunds,
+    admin.disputes,
+    admin.products,
+    admin.categories,
+    admin.images,
+    admin.releases,
+    admin.release_uploads,
+    admin.flash_sales,
+    admin.promos,
+    admin.promo_batches,
+    admin.search_words,
+    admin.wallets,
+    admin.topup_packages,
+    admin.payments,
+    admin.ledger,
+    admin.licenses,
+    admin.license_actions,
+    admin.license_flags,
+    admin.tebex,
+    admin.webhooks,
+    admin.jobs,
+    admin.receipts,
+    admin.seller,
+    admin.reconciliation,
+    admin.audit,
+    admin.imports,
+)
+
 LARGEST_FORM_BYTES = 256 * 1024
 GUEST_LIFETIME = timedelta(days=30)
 
@@ -244,34 +275,8 @@ def _register_pages(app: Flask, shop: Shop) -> None:
         storefront.sharing,
     ):
         app.register_blueprint(module.bp)
-    app.register_blueprint(admin.overview.bp)
-    app.register_blueprint(admin.orders.bp)
-    app.register_blueprint(admin.refunds.bp)
-    app.register_blueprint(admin.disputes.bp)
-    app.register_blueprint(admin.products.bp)
-    app.register_blueprint(admin.categories.bp)
-    app.register_blueprint(admin.images.bp)
-    app.register_blueprint(admin.releases.bp)
-    app.register_blueprint(admin.release_uploads.bp)
-    app.register_blueprint(admin.flash_sales.bp)
-    app.register_blueprint(admin.promos.bp)
-    app.register_blueprint(admin.promo_batches.bp)
-    app.register_blueprint(admin.search_words.bp)
-    app.register_blueprint(admin.wallets.bp)
-    app.register_blueprint(admin.topup_packages.bp)
-    app.register_blueprint(admin.payments.bp)
-    app.register_blueprint(admin.ledger.bp)
-    app.register_blueprint(admin.licenses.bp)
-    app.register_blueprint(admin.license_actions.bp)
-    app.register_blueprint(admin.license_flags.bp)
-    app.register_blueprint(admin.tebex.bp)
-    app.register_blueprint(admin.webhooks.bp)
-    app.register_blueprint(admin.jobs.bp)
-    app.register_blueprint(admin.receipts.bp)
-    app.register_blueprint(admin.seller.bp)
-    app.register_blueprint(admin.reconciliation.bp)
-    app.register_blueprint(admin.audit.bp)
-    app.register_blueprint(admin.imports.bp)
+    for panel in _PANELS:
+        app.register_blueprint(panel.bp)
     app.register_blueprint(api.health.bp)
     app.register_blueprint(api.licenses.bp)
     app.register_blueprint(api.webhooks.bp)

@@ -90,7 +90,11 @@ def test_no_form_is_taken_without_its_token(app: Flask, make: Factory, sign_in: 
                 answer = client.open(address(rule), method=method, headers=headers)
                 assert answer.status_code == 422, (rule, headers)
 
-    assert machines == {"api_licenses.verify_license", "api_webhooks.stripe_webhook"}
+    assert machines == {
+        "api_licenses.verify_license",
+        "api_webhooks.stripe_webhook",
+        "api_webhooks.tebex_webhook",
+    }
 
 
 def test_a_token_of_another_browser_is_refused_and_ones_own_is_taken(app: Flask) -> None:

@@ -197,6 +197,16 @@ def event_key(webhook_id: UUID, *, replays: int = 0) -> str:
     return f"webhook:{webhook_id}:replay:{replays}" if replays else f"webhook:{webhook_id}"
 
 
+def close_foreign_event(
+    session: Session, webhook_id: UUID, *, subject_id: UUID | None, now: datetime
+) -> None:
+    """The same for an event that is not of our gateway: what it was about is elsewhere, and None
+    ignores it."""
+    event = session.get_one(WebhookEvent, webhook_id)
+    event.state = WebhookState.IGNORED if subject_id is None else WebhookState.APPLIED
+    event.applied_at = now
+
+
 def close_event(
     session: Session, webhook_id: UUID, *, payment_id: UUID | None, now: datetime
 ) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from storefront.bootstrap import Shop
 from storefront.payments.models import WebhookEvent, WebhookState
+from storefront.payments.service import close_foreign_event
 from storefront.tebex.service import apply_event
 
 
@@ -25,5 +26,4 @@ def apply_inbox_event(shop: Shop, webhook_id: UUID) -> None:
             vault=shop.vault,
             now=now,
         )
-        event.state = WebhookState.IGNORED if purchase_id is None else WebhookState.APPLIED
-        event.applied_at = now
+        close_foreign_event(session, webhook_id, subject_id=purchase_id, now=now)

@@ -21,7 +21,6 @@ from storefront.tebex.models import (
     TebexPurchaseLine,
 )
 
-DELIVER: Final = "deliver_tebex_purchase"
 LONGEST_PACKAGE_ID: Final = 40
 MOST_AT_ONCE: Final = 1000
 
@@ -99,8 +98,8 @@ def _queue_waiting(session: Session, package_id: str, *, mark: UUID) -> int:
     for purchase_id in ids:
         enqueue(
             session,
-            DELIVER,
+            "deliver_tebex_purchase",
             {"purchase_id": str(purchase_id)},
-            dedupe_key=f"{DELIVER}:{purchase_id}:{mark}",
+            dedupe_key=f"deliver_tebex_purchase:{purchase_id}:{mark}",
         )
     return len(ids)

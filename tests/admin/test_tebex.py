@@ -75,13 +75,13 @@ def test_every_purchase_stands_in_the_list_and_in_its_tab(
         assert {one for one in every if one in words} == transactions, tab
     assert "Package 77" in staff.get(LIST).text
 
-    for words, found in (
+    for wanted, found in (
         ("OTHER@example.com", unknown),
         (claimed["transaction_id"], claimed),
-        (user.discord_id, claimed),
+        (user.discord_id or "", claimed),
     ):
-        page = text_of_page(staff.get(LIST, query_string={"q": words}))
-        assert {one for one in every if one in page} == {found["transaction_id"]}, words
+        page = text_of_page(staff.get(LIST, query_string={"q": wanted}))
+        assert {one for one in every if one in page} == {found["transaction_id"]}, wanted
 
 
 def test_the_page_of_a_purchase_shows_buyer_keys_and_what_tebex_said(
@@ -111,6 +111,10 @@ def test_the_page_of_a_purchase_shows_buyer_keys_and_what_tebex_said(
     ):
         assert expected in words, expected
     assert f"/admin/licenses/{license.id}" in page.text
+    inbox = text_of_page(
+        staff.get("/en/admin/webhooks", query_string={"q": subject["transaction_id"]})
+    )
+    assert "payment.dispute.opened" in inbox
     licence_page = staff.get(f"/en/admin/licenses/{license.id}").text
     assert f"/admin/tebex/{purchase.id}" in licence_page
 
