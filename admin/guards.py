@@ -23,6 +23,8 @@ manage_webhooks: Final = permitted(Permission.MANAGE_WEBHOOKS)
 manage_jobs: Final = permitted(Permission.MANAGE_JOBS)
 manage_seller: Final = permitted(Permission.MANAGE_SELLER)
 reconcile: Final = permitted(Permission.RECONCILE)
+manage_outgoing: Final = permitted(Permission.MANAGE_OUTGOING)
+manage_discord_roles: Final = permitted(Permission.MANAGE_DISCORD_ROLES)
 
 
 def wanted_id(text: str, what: str) -> UUID:

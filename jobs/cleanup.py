@@ -12,6 +12,7 @@ from storefront.cart.service import delete_stale_guest_carts
 from storefront.catalog.csv_files.service import forget_stale_files
 from storefront.guests.service import forget_guests
 from storefront.outbox import purge_finished
+from storefront.outgoing.cleanup import purge_outgoing
 
 DONE_MESSAGES_KEPT = timedelta(days=7)
 ENDED_SESSIONS_KEPT = timedelta(days=30)
@@ -26,6 +27,7 @@ def purge(shop: Shop) -> None:
         delete_stale_guest_carts(session, now=now)
         forget_stale_files(session, now=now)
         forget_guests(session, now=now)
+        purge_outgoing(session, now=now)
         session.execute(
             delete(SignInSession).where(SignInSession.expires_at < now - ENDED_SESSIONS_KEPT)
         )

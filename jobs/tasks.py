@@ -8,7 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from jobs import (
+    discord_roles,
     mail,
+    outgoing,
     payments,
     pictures,
     receipts,
@@ -40,4 +42,7 @@ TASKS: Mapping[str, Task] = {
     "index_product": search.index_product,
     "index_stale": search.index_stale,
     "reconcile": reconciliation.run,
+    "fan_out_outgoing": outgoing.fan_out_event,
+    "send_outgoing": outgoing.send,
+    "align_discord_roles": discord_roles.align,
 }

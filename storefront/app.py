@@ -16,6 +16,7 @@ from htmx_flask import Htmx
 
 import admin.audit
 import admin.categories
+import admin.discord_roles
 import admin.disputes
 import admin.flash_sales
 import admin.images
@@ -23,6 +24,8 @@ import admin.imports
 import admin.jobs
 import admin.ledger
 import admin.orders
+import admin.outgoing
+import admin.outgoing_log
 import admin.overview
 import admin.payments
 import admin.product_editor
@@ -241,6 +244,9 @@ def _register_pages(app: Flask, shop: Shop) -> None:
     app.register_blueprint(admin.payments.bp)
     app.register_blueprint(admin.ledger.bp)
     app.register_blueprint(admin.webhooks.bp)
+    app.register_blueprint(admin.outgoing.bp)
+    app.register_blueprint(admin.outgoing_log.bp)
+    app.register_blueprint(admin.discord_roles.bp)
     app.register_blueprint(admin.jobs.bp)
     app.register_blueprint(admin.receipts.bp)
     app.register_blueprint(admin.seller.bp)

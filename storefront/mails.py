@@ -30,6 +30,7 @@ from storefront.guests.queries import find_recovery, list_open_guests, list_purc
 from storefront.language import date_text, datetime_text, money_text, text_of
 from storefront.notifications.models import Notification
 from storefront.orders.models import Order, OrderLine
+from storefront.outgoing import notices as outgoing
 from storefront.paths import ROOT
 from storefront.payments.models import Payment
 from storefront.providers.mail import Mail
@@ -193,6 +194,15 @@ def _about_reconciliation(event: str) -> Callable[[Session, UUID], Context]:
     return read
 
 
+def _about_endpoint(session: Session, subject_id: UUID) -> Context:
+    notice, user = session.execute(
+        select(Notification, User)
+        .join(User, User.id == Notification.user_id)
+        .where(Notification.dedupe_key == outgoing.notice_key(subject_id))
+    ).one()
+    return user.id, user.email, user.locale, {"off": notice.context, "path": notice.path}
+
+
 _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     "order_completed": _about_order,
     "topup_completed": _about_topup,
@@ -203,6 +213,7 @@ _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     BACK_IN_STOCK: _about_alert,
     reconciliation.DIFFERENCES: _about_reconciliation(reconciliation.DIFFERENCES),
     reconciliation.FAILED: _about_reconciliation(reconciliation.FAILED),
+    outgoing.SWITCHED_OFF: _about_endpoint,
     "guest_links": _about_links,
 }
 

@@ -22,6 +22,7 @@ LARGEST_FILE, LARGEST_FUNCTION = 400, 50
 EVENTS = (
     *("guest_links", "order_completed", "topup_completed", "payment_credited"),
     *("reconciliation_differences", "reconciliation_failed"),
+    "outgoing_switched_off",
 )
 
 

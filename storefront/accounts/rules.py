@@ -24,6 +24,8 @@ class Permission(StrEnum):
     MANAGE_WEBHOOKS = "manage_webhooks"
     MANAGE_JOBS = "manage_jobs"
     MANAGE_SELLER = "manage_seller"
+    MANAGE_OUTGOING = "manage_outgoing"
+    MANAGE_DISCORD_ROLES = "manage_discord_roles"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {

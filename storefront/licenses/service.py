@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from storefront.accounts.service import record_audit
 from storefront.errors import NotFound
 from storefront.kit.ids import new_id
+from storefront.licenses.events import SYSTEM, by_staff, record_event
 from storefront.licenses.keys import KeyVault
 from storefront.licenses.models import License, LicenseStatus
 
@@ -46,7 +47,7 @@ def issue_licenses(
     """
     for grant in grants:
         sealed = vault.seal(vault.make_key())
-        session.execute(
+        issued = session.scalar(
             insert(License)
             .values(
                 id=new_id(),
@@ -64,7 +65,10 @@ def issue_licenses(
                 expires_at=_end_of(grant, now),
             )
             .on_conflict_do_nothing(index_elements=["order_line_id", "product_id", "unit"])
+            .returning(License.id)
         )
+        if issued is not None:
+            record_event(session, issued, "issued", actor=SYSTEM)
 
 
 def reveal_key(session: Session, license_id: UUID, *, user_id: UUID, vault: KeyVault) -> str:
@@ -92,6 +96,7 @@ def revoke_license(session: Session, license_id: UUID, *, actor_id: UUID, reason
         return
     license.status = LicenseStatus.REVOKED
     license.cause = license.status_before = None
+    record_event(session, license_id, "revoked", actor=by_staff(actor_id))
     record_audit(
         session,
         actor_id=actor_id,

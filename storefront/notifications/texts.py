@@ -37,6 +37,7 @@ _ICONS: Final = {
     "flash_sale_ended": "zap",
     "reconciliation_differences": "triangle-alert",
     "reconciliation_failed": "circle-alert",
+    "outgoing_switched_off": "triangle-alert",
 }
 
 
@@ -133,6 +134,11 @@ def _staff_text(event: str, context: Mapping[str, Any]) -> str:
             )
         case "reconciliation_failed":
             sentence = _("The reconciliation failed: the gateway could not be compared.")
+        case "outgoing_switched_off":
+            sentence = _(
+                "Webhooks to %(url)s were switched off: it did not take them.",
+                url=str(context.get("url", "")),
+            )
         case _other:
             sentence = _("There is news in your account.")
     return str(sentence)
