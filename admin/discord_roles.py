@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, request, url_for
@@ -130,7 +130,7 @@ def _form_page(
     )
 
 
-def _form_values(fields: RuleFields, refusal: DomainError | None) -> dict[str, object]:
+def _form_values(fields: RuleFields, refusal: DomainError | None) -> dict[str, Any]:
     field = refusal.field if isinstance(refusal, RuleRefused) else None
     error_at = {field: message_for(refusal)} if refusal and field else {}
     session = read()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, request, url_for
@@ -37,14 +37,14 @@ def index() -> Response:
     wanted = WantedDeliveries(
         state=asked_choice("state", DeliveryState),
         event=asked_choice("event", EventName) or "",
-        endpoint_id=parse_id(asked_text("endpoint")),
+        endpoint_id=parse_id(asked_text("to")),
         subject=asked_text("q"),
     )
     cursor = request.args.get("cursor")
     query = {
         "state": wanted.state,
         "event": wanted.event or None,
-        "endpoint": wanted.endpoint_id,
+        "to": wanted.endpoint_id,
         "q": wanted.subject or None,
     }
     return render(
@@ -127,6 +127,8 @@ def _chosen() -> list[UUID]:
 
 
 def _back() -> str:
-    kept = {name: request.form.get(name, "")[:100] for name in ("state", "event", "endpoint", "q")}
-    given = {name: value for name, value in kept.items() if value and "\0" not in value}
+    kept = {name: request.form.get(name, "")[:100] for name in ("state", "event", "to", "q")}
+    given: dict[str, Any] = {
+        name: value for name, value in kept.items() if value and "\0" not in value
+    }
     return url_for("admin_outgoing_log.index", **given)

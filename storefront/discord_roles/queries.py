@@ -62,7 +62,8 @@ def find_holdings(session: Session, user_id: UUID, *, now: datetime) -> list[Hol
     ).all()
     if not rows:
         return []
-    parents = dict(session.execute(select(Category.id, Category.parent_id)).tuples().all())
+    shelves = session.execute(select(Category.id, Category.parent_id))
+    parents = {row.id: row.parent_id for row in shelves}
     return [
         Holding(product_id, frozenset(_chain(category_id, parents)))
         for product_id, category_id in rows
@@ -80,8 +81,8 @@ def find_grants(session: Session, user_id: UUID) -> dict[str, GrantState]:
 
 
 def find_stale(session: Session, *, since: datetime, limit: int) -> Sequence[UUID]:
-    """At whose roles the sweep did not look since then: of everybody with a Discord account who has,
-    or had, a licence or a role."""
+    """At whose roles the sweep did not look since then: of everybody with a Discord account who
+    has, or had, a licence or a role."""
     concerned = or_(
         select(License.id).where(License.user_id == User.id).exists(),
         select(DiscordRoleGrant.role_id).where(DiscordRoleGrant.user_id == User.id).exists(),
@@ -107,11 +108,11 @@ def last_change(session: Session) -> datetime | None:
 def count_grants(session: Session) -> dict[str, int]:
     """How many people have each role from the shop."""
     rows = session.execute(
-        select(DiscordRoleGrant.role_id, func.count())
+        select(DiscordRoleGrant.role_id, func.count().label("people"))
         .where(DiscordRoleGrant.state == GrantState.GRANTED)
         .group_by(DiscordRoleGrant.role_id)
     )
-    return dict(rows.tuples().all())
+    return {row.role_id: row.people for row in rows}
 
 
 def list_problems(session: Session) -> Sequence[tuple[User, MemberProblem]]:

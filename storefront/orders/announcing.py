@@ -19,15 +19,9 @@ from storefront.outgoing.service import announce
 
 def announce_completed(session: Session, order: Order) -> None:
     """A paid order was delivered; its lines are loaded. Once per order."""
-    slugs = dict(
-        session.execute(
-            select(Product.id, Product.slug).where(
-                Product.id.in_([line.product_id for line in order.lines])
-            )
-        )
-        .tuples()
-        .all()
-    )
+    wanted = {line.product_id for line in order.lines}
+    rows = session.execute(select(Product.id, Product.slug).where(Product.id.in_(wanted)))
+    slugs = {row.id: row.slug for row in rows}
     lines = [
         {
             "product": slugs.get(line.product_id),

@@ -12,6 +12,13 @@ from storefront.db import Database
 
 # Each query lists the rows that break one invariant.
 INVARIANTS = {
+    "no key and no secret is ever told": r"""
+        SELECT id FROM outgoing_events
+        WHERE data::text ~ '[0-9A-Z]{4}(-[0-9A-Z]{4}){3}' OR data::text ~ 'whsec_|gAAAA'""",
+    "a delivery that succeeded was answered 2xx": """
+        SELECT d.id FROM outgoing_deliveries d LEFT JOIN outgoing_attempts a
+            ON a.delivery_id = d.id AND a.number = d.claim
+        WHERE d.state = 'succeeded' AND NOT coalesce(a.status BETWEEN 200 AND 299, false)""",
     "L1 a posting sums to zero": """
         SELECT posting_id FROM ledger_entries GROUP BY posting_id, currency
         HAVING sum(amount_satang) <> 0""",

@@ -56,7 +56,7 @@ def _add_api(blueprint: Blueprint, world: World) -> None:
 
 def _add_controls(blueprint: Blueprint, world: World) -> None:
     @blueprint.route("/control/discord/members/<user_id>", methods=["GET", "POST"])
-    def member(user_id: str) -> Response:
+    def place(user_id: str) -> Response:
         """What an admin of the server would do: `is_member`, `roles`."""
         wanted = http.get_json() if http.method == "POST" else {}
         if "is_member" in wanted:
