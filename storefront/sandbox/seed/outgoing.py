@@ -37,7 +37,7 @@ _BUSY: Final = Answer(status=503, duration_ms=1204, body="Service Unavailable")
 
 def seed_outgoing(shop: Shop, *, now: datetime) -> None:
     """What the owner set up, and what the last facts of the seed became: delivered, one after a
-    failure, one that is still tried. The facts before stay untold. A second time changes nothing."""
+    failure, one that is still tried. Facts before stay untold. Seeding again changes nothing."""
     with shop.database.transaction() as session:
         if session.scalar(select(exists().where(OutgoingEndpoint.id.is_not(None)))):
             return

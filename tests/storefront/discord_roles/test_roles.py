@@ -49,7 +49,7 @@ Turn = Callable[..., dict[str, Any]]
 def discord(sandbox: RunningSandbox) -> Iterator[Turn]:
     def turn(path: str = "", **knobs: Any) -> dict[str, Any]:
         url = f"{sandbox.url}/control/discord{path}"
-        return requests.post(url, json=knobs, timeout=5).json()  # type: ignore[no-any-return]
+        return requests.post(url, json=knobs, timeout=5).json()
 
     turn("/forget")
     yield turn

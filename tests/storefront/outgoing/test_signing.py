@@ -14,24 +14,16 @@ from storefront.outgoing.signing import SecretBox, make_secret, sign, sign_heade
 from tests.support.receiving import verify
 
 # The example of the standard's own libraries (libraries/*/…test…: "sign function works").
-PUBLISHED = {
-    "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-    "message_id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
-    "timestamp": 1614265330,
-    "body": b'{"test": 2432232314}',
-    "signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
-}
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+MESSAGE_ID = "msg_p5jXN8AQM9LWM0D4loKWxJek"
+SENT_AT = datetime.fromtimestamp(1614265330, UTC)
+BODY = b'{"test": 2432232314}'
+SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 
 
 def test_the_published_example_comes_out() -> None:
-    at = datetime.fromtimestamp(PUBLISHED["timestamp"], UTC)
-
-    made = sign(
-        PUBLISHED["secret"], message_id=PUBLISHED["message_id"], at=at, body=PUBLISHED["body"]
-    )
-
-    assert made == PUBLISHED["signature"]
+    assert sign(SECRET, message_id=MESSAGE_ID, at=SENT_AT, body=BODY) == SIGNATURE
 
 
 def test_a_secret_has_as_many_bytes_as_the_standard_asks_for() -> None:
