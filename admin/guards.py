@@ -25,6 +25,8 @@ manage_seller: Final = permitted(Permission.MANAGE_SELLER)
 see_licenses: Final = permitted(Permission.SEE_LICENSES)
 manage_licenses: Final = permitted(Permission.MANAGE_LICENSES)
 reconcile: Final = permitted(Permission.RECONCILE)
+manage_outgoing: Final = permitted(Permission.MANAGE_OUTGOING)
+manage_discord_roles: Final = permitted(Permission.MANAGE_DISCORD_ROLES)
 
 
 def wanted_id(text: str, what: str) -> UUID:

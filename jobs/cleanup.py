@@ -13,6 +13,7 @@ from storefront.catalog.csv_files.service import forget_stale_files
 from storefront.guests.service import forget_guests
 from storefront.licenses.checks import FORGOTTEN_AT_ONCE, forget_checks
 from storefront.outbox import purge_finished
+from storefront.outgoing.cleanup import purge_outgoing
 from storefront.tebex.mailing import forget_claim_mails
 
 DONE_MESSAGES_KEPT = timedelta(days=7)
@@ -31,6 +32,7 @@ def purge(shop: Shop) -> None:
         forget_stale_files(session, now=now)
         forget_guests(session, now=now)
         forget_claim_mails(session, now=now)
+        purge_outgoing(session, now=now)
         session.execute(
             delete(SignInSession).where(SignInSession.expires_at < now - ENDED_SESSIONS_KEPT)
         )

@@ -19,6 +19,7 @@ import structlog
 from jobs.alerts import tell_who_waits
 from jobs.bonus import expire_bonuses, warn_of_bonus_expiry
 from jobs.cleanup import purge
+from jobs.discord_roles import sweep as sweep_discord_roles
 from jobs.flash_sales import announce_flash_sales
 from jobs.guests import finish_adoptions
 from jobs.licenses import (
@@ -28,6 +29,7 @@ from jobs.licenses import (
     watch_licenses,
 )
 from jobs.outbox import sweep_outbox
+from jobs.outgoing import plan_due as plan_outgoing
 from jobs.payments import sweep_payments
 from jobs.receipts import sweep as sweep_receipts
 from jobs.reconciliation import start_due_run
@@ -69,6 +71,8 @@ SCHEDULE = (
     Entry("tend_index", timedelta(minutes=5), tend_index),
     Entry("start_due_run", timedelta(minutes=1), start_due_run),
     Entry("sweep_release_uploads", timedelta(minutes=15), sweep_release_uploads),
+    Entry("plan_outgoing", timedelta(seconds=5), plan_outgoing),
+    Entry("sweep_discord_roles", timedelta(seconds=60), sweep_discord_roles),
     Entry("purge", timedelta(hours=1), purge),
 )
 

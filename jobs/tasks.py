@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs import (
+    discord_roles,
     mail,
+    outgoing,
     payments,
     pictures,
     receipts,
@@ -45,4 +47,7 @@ TASKS: Mapping[str, Task] = {
     "index_product": search.index_product,
     "index_stale": search.index_stale,
     "reconcile": reconciliation.run,
+    "fan_out_outgoing": outgoing.fan_out_event,
+    "send_outgoing": outgoing.send,
+    "align_discord_roles": discord_roles.align,
 }

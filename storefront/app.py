@@ -16,6 +16,7 @@ from htmx_flask import Htmx
 
 import admin.audit
 import admin.categories
+import admin.discord_roles
 import admin.disputes
 import admin.flash_sales
 import admin.images
@@ -26,6 +27,8 @@ import admin.license_actions
 import admin.license_flags
 import admin.licenses
 import admin.orders
+import admin.outgoing
+import admin.outgoing_log
 import admin.overview
 import admin.payments
 import admin.product_editor
@@ -126,6 +129,9 @@ _PANELS = (
     admin.license_flags,
     admin.tebex,
     admin.webhooks,
+    admin.outgoing,
+    admin.outgoing_log,
+    admin.discord_roles,
     admin.jobs,
     admin.receipts,
     admin.seller,

@@ -65,6 +65,8 @@ class Settings:
     cloudflare: tuple[str, ...]
     shop_name: str
     discord_invite_url: str
+    discord_bot_token: str
+    discord_guild_id: str
 
     def __repr__(self) -> str:
         return f"Settings(environment={self.environment!r}, public_url={self.public_url!r})"
@@ -140,7 +142,11 @@ class _Reader:
             cloudflare=self.networks("CLOUDFLARE_NETWORKS"),
             shop_name=self.environ.get("SHOP_NAME", "").strip() or "QR Studios",
             discord_invite_url=self.url("DISCORD_INVITE_URL", ("https",), default=""),
+            discord_bot_token=self.optional("DISCORD_BOT_TOKEN", pattern=r"[\w.-]{20,200}"),
+            discord_guild_id=self.optional("DISCORD_GUILD_ID", pattern=r"\d{15,22}"),
         )
+        if bool(settings.discord_bot_token) != bool(settings.discord_guild_id):
+            self.faults.append("DISCORD_BOT_TOKEN and DISCORD_GUILD_ID go together")
         if environment == "production":
             self.refuse_the_sandbox(settings)
         if self.faults:
@@ -152,6 +158,12 @@ class _Reader:
         if not value:
             self.faults.append(f"{name} is missing")
         elif pattern and not re.fullmatch(pattern, value):
+            self.faults.append(f"{name} is malformed")
+        return value
+
+    def optional(self, name: str, *, pattern: str) -> str:
+        value = self.environ.get(name, "").strip()
+        if value and not re.fullmatch(pattern, value):
             self.faults.append(f"{name} is malformed")
         return value
 

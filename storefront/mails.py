@@ -33,6 +33,7 @@ from storefront.licenses import notices as licenses
 from storefront.notifications.models import Notification
 from storefront.orders.models import Order, OrderLine
 from storefront.orders.wording import name_of
+from storefront.outgoing import notices as outgoing
 from storefront.paths import ROOT
 from storefront.payments.models import Payment
 from storefront.providers.mail import Mail
@@ -233,6 +234,15 @@ def _about_license(session: Session, event_id: UUID) -> Context:
     return user.id, user.email, user.locale, about
 
 
+def _about_endpoint(session: Session, subject_id: UUID) -> Context:
+    notice, user = session.execute(
+        select(Notification, User)
+        .join(User, User.id == Notification.user_id)
+        .where(Notification.dedupe_key == outgoing.notice_key(subject_id))
+    ).one()
+    return user.id, user.email, user.locale, {"off": notice.context, "path": notice.path}
+
+
 _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     "order_completed": _about_order,
     "topup_completed": _about_topup,
@@ -243,6 +253,7 @@ _READERS: Mapping[str, Callable[[Session, UUID], Context]] = {
     BACK_IN_STOCK: _about_alert,
     reconciliation.DIFFERENCES: _about_reconciliation(reconciliation.DIFFERENCES),
     reconciliation.FAILED: _about_reconciliation(reconciliation.FAILED),
+    outgoing.SWITCHED_OFF: _about_endpoint,
     "guest_links": _about_links,
     CLAIM_MAIL: _about_claims,
     licenses.MAIL: _about_license,

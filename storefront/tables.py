@@ -8,6 +8,7 @@ from storefront.catalog import price_models as catalog_prices
 from storefront.catalog.search import models as catalog_search
 from storefront.catalog.uploads import models as catalog_uploads
 from storefront.delivery import models as delivery
+from storefront.discord_roles import models as discord_roles
 from storefront.disputes import models as disputes
 from storefront.guests import models as guests
 from storefront.ledger import models as ledger
@@ -17,6 +18,7 @@ from storefront.licenses import models as licenses
 from storefront.licenses import usage_models as license_use
 from storefront.notifications import models as notifications
 from storefront.orders import models as orders
+from storefront.outgoing import models as outgoing
 from storefront.payments import models as payments
 from storefront.promos import models as promos
 from storefront.receipts import models as receipts
@@ -34,6 +36,7 @@ __all__ = [
     "catalog_search",
     "catalog_uploads",
     "delivery",
+    "discord_roles",
     "disputes",
     "guests",
     "ledger",
@@ -44,6 +47,7 @@ __all__ = [
     "notifications",
     "orders",
     "outbox",
+    "outgoing",
     "payments",
     "promos",
     "receipts",

@@ -109,6 +109,8 @@ def settings(database_url: str, valkey_url: str, sandbox: RunningSandbox) -> Set
             "DISCORD_CLIENT_ID": sandbox.discord_client_id,
             "DISCORD_CLIENT_SECRET": sandbox.discord_client_secret,
             "DISCORD_URL": sandbox.discord_url,
+            "DISCORD_BOT_TOKEN": sandbox.discord_bot_token,
+            "DISCORD_GUILD_ID": sandbox.discord_guild_id,
             "STRIPE_SECRET_KEY": sandbox.stripe_secret_key,
             "STRIPE_WEBHOOK_SECRETS": sandbox.webhook_secret,
             "STRIPE_API_URL": sandbox.stripe_url,

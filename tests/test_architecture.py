@@ -22,6 +22,7 @@ LARGEST_FILE, LARGEST_FUNCTION = 400, 50
 EVENTS = (
     *("guest_links", "order_completed", "topup_completed", "payment_credited"),
     *("reconciliation_differences", "reconciliation_failed"),
+    "outgoing_switched_off",
 )
 
 
@@ -173,6 +174,7 @@ def test_no_state_is_assigned_outside_its_transition(root: Path) -> None:
         "catalog/gallery.py",
         "catalog/uploads/service.py",
         "orders/service.py",
+        "outgoing/service.py",
         "payments/service.py",
         "promos/service.py",
         "reconciliation/service.py",

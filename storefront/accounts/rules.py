@@ -31,6 +31,8 @@ class Permission(StrEnum):
     MANAGE_SELLER = "manage_seller"
     SEE_LICENSES = "see_licenses"
     MANAGE_LICENSES = "manage_licenses"
+    MANAGE_OUTGOING = "manage_outgoing"
+    MANAGE_DISCORD_ROLES = "manage_discord_roles"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -23,6 +23,8 @@ from storefront.catalog.versions import version_key
 from storefront.errors import Conflict, Invalid, NotFound
 from storefront.kit.state import AlreadyDone, Illegal, Machine
 from storefront.outbox import enqueue
+from storefront.outgoing.models import EventName
+from storefront.outgoing.service import announce
 
 CHANNELS: Final = ("stable", "beta")
 LONGEST_CHANGELOG: Final = 20_000
@@ -30,6 +32,8 @@ LONGEST_REASON: Final = 300
 
 _WORDS: Final = ("channel", "changelog_th", "changelog_en")
 _LONGEST_NAME: Final = 120
+# A webhook is to stay small; the page has the rest.
+_LONGEST_TOLD: Final = 2_000
 _KEPT_UNUSED: Final = timedelta(hours=1)
 
 
@@ -193,6 +197,7 @@ def publish_release(
         enqueue(session, "announce_release", payload, dedupe_key=f"announce_release:{release.id}")
         changes: Changes = {"state": ["draft", "published"]}
         _record(session, "publish_release", release, changes, actor_id=actor_id)
+        _announce(session, release, now=now)
 
 
 def yank_release(
@@ -309,3 +314,20 @@ def _record(
         subject=("product", release.product_id),
         detail={**file, **facts, "changes": dict(changes)},
     )
+
+
+def _announce(session: Session, release: Release, *, now: datetime) -> None:
+    slug = session.scalar(select(Product.slug).where(Product.id == release.product_id))
+    facts = {
+        "id": str(release.id),
+        "product": slug,
+        "version": release.version,
+        "channel": release.channel,
+        "changelog_th": release.changelog_th[:_LONGEST_TOLD],
+        "changelog_en": release.changelog_en[:_LONGEST_TOLD],
+        "size_bytes": release.size_bytes,
+        "sha256": release.sha256,
+        "published_at": now.isoformat(),
+    }
+    data = {"release": facts}
+    announce(session, EventName.RELEASE_PUBLISHED, subject_id=release.id, data=data)

@@ -29,6 +29,7 @@ from storefront.kit.money import Money
 from storefront.licenses.keys import KeyVault
 from storefront.licenses.service import issue_licenses
 from storefront.notifications.service import notify, queue_mail
+from storefront.orders.announcing import announce_completed
 from storefront.orders.models import Order, OrderAction, OrderState, PaymentMethod
 from storefront.orders.service import (
     NewLine,
@@ -175,6 +176,7 @@ def complete_order(
     take_use(session, order.id, now=now)
     issue_licenses(session, grants_of(order.lines), user_id=order.user_id, vault=vault, now=now)
     issue_order_receipt(session, order, now=now)
+    announce_completed(session, order)
     notify(
         session,
         order.user_id,

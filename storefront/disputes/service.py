@@ -19,6 +19,7 @@ from storefront.kit.ids import new_id
 from storefront.kit.state import Moved
 from storefront.ledger.models import LedgerPosting, PostingKind
 from storefront.licenses.endings import bring_back, dispute_cause, revoke_suspended, suspend_order
+from storefront.orders.announcing import announce_disputed
 from storefront.orders.models import Order
 from storefront.orders.service import lock_order
 from storefront.payments.models import Payment
@@ -141,6 +142,14 @@ def _take(session: Session, case: Case, action: DisputeAction, *, now: datetime)
             withdraw(session, case.dispute, case.payment, is_order=case.order is not None, now=now)
             if case.order is not None:
                 _take_what_it_bought(session, case.order.id, cause=cause)
+                announce_disputed(
+                    session,
+                    case.order,
+                    dispute_id=case.dispute.id,
+                    amount=case.dispute.amount,
+                    reason=case.dispute.reason,
+                    evidence_due_at=case.dispute.evidence_due_at,
+                )
         case DisputeAction.WIN:
             give_back(session, case.dispute, case.payment, is_order=case.order is not None, now=now)
             bring_back(session, cause=cause)

@@ -28,6 +28,7 @@ from storefront.ledger.models import LedgerAccount
 from storefront.licenses.models import License
 from storefront.notifications.models import Notification
 from storefront.orders.models import Order
+from storefront.outbox import enqueue
 from storefront.payments.models import Payment
 from storefront.promos.models import PromoUse
 from storefront.receipts.models import Receipt
@@ -81,6 +82,7 @@ def adopt_guest(session: Session, guest_id: UUID, *, member_id: UUID, now: datet
     moved = {column: _move(session, column, guest_id, member_id) for column in MOVED}
     merge_wallets(session, from_user_id=guest_id, to_user_id=member_id, now=now)
     adopted = Adopted(orders=moved[Order.user_id])
+    enqueue(session, "align_discord_roles", {"user_id": str(member_id)})
     if is_first:
         record_audit(
             session,

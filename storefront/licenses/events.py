@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from storefront.kit.ids import new_id
+from storefront.licenses.announcing import announce_step
 from storefront.licenses.usage_models import LicenseEvent
 
 SYSTEM, SERVER = "system", "server"
@@ -33,12 +34,14 @@ def record_event(
     actor: str,
     detail: Mapping[str, Any] = MappingProxyType({}),
 ) -> UUID:
-    """Write down what happened to a licence; keys never stand in `detail`. Returns the id of the
-    event, which also names the notice and the mail about it."""
+    """Write down what happened to a licence, after it happened; keys never stand in `detail`. Steps
+    that others may know of are announced (`announcing.ANNOUNCED`). Returns the id of the event,
+    which also names the notice and the mail about it."""
     event_id = new_id()
     session.add(
         LicenseEvent(
             id=event_id, license_id=license_id, action=action, actor=actor, detail=dict(detail)
         )
     )
+    announce_step(session, license_id, action, event_id=event_id, actor=actor, detail=detail)
     return event_id

@@ -52,6 +52,7 @@ _ICONS: Final = {
     "license_many_networks": "triangle-alert",
     "gift_waiting": "package",
     "gift_accepted": "check",
+    "outgoing_switched_off": "triangle-alert",
 }
 
 
@@ -160,6 +161,11 @@ def _staff_text(event: str, context: Mapping[str, Any]) -> str:
             )
         case "reconciliation_failed":
             sentence = _("The reconciliation failed: the gateway could not be compared.")
+        case "outgoing_switched_off":
+            sentence = _(
+                "Webhooks to %(url)s were switched off: it did not take them.",
+                url=str(context.get("url", "")),
+            )
         case _other:
             sentence = _("There is news in your account.")
     return str(sentence)

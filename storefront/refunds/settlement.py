@@ -14,6 +14,7 @@ from storefront.kit.state import Moved
 from storefront.ledger.models import AccountKind, PostingKind
 from storefront.ledger.service import Leg, post_entries
 from storefront.notifications.service import notify, queue_mail
+from storefront.orders.announcing import announce_refunded
 from storefront.orders.models import Order, OrderState
 from storefront.orders.service import lock_order
 from storefront.payments.models import Payment
@@ -182,3 +183,11 @@ def _tell(session: Session, refund: Refund, event: str, *, now: datetime) -> Non
         now=now,
     )
     queue_mail(session, event=event, subject_id=refund.id)
+    if event == "refund_succeeded" and refund.order_id is not None:
+        announce_refunded(
+            session,
+            session.get_one(Order, refund.order_id),
+            refund_id=refund.id,
+            amount=refund.amount,
+            destination=refund.destination,
+        )

@@ -119,6 +119,8 @@ def shop_settings(
         "DISCORD_CLIENT_ID": world.DISCORD_CLIENT_ID,
         "DISCORD_CLIENT_SECRET": world.DISCORD_CLIENT_SECRET,
         "DISCORD_URL": f"{ports.sandbox_url}/discord",
+        "DISCORD_BOT_TOKEN": world.DISCORD_BOT_TOKEN,
+        "DISCORD_GUILD_ID": world.DISCORD_GUILD_ID,
         "STRIPE_SECRET_KEY": world.STRIPE_SECRET_KEY,
         "STRIPE_WEBHOOK_SECRETS": kept.stripe_webhook_secret,
         "STRIPE_API_URL": f"{ports.sandbox_url}/stripe",

@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 
 from storefront.bootstrap import boot
 from storefront.config import Settings, SettingsError
+from storefront.errors import Invalid
 from storefront.kit.signing import make_signing_key
 from storefront.sandbox.serve import RunningSandbox
 
@@ -228,3 +229,23 @@ def bare_environment() -> Iterator[tuple[str, str]]:
     for name in ("PATH", "PYTHONPATH", "SYSTEMROOT"):
         if name in os.environ:
             yield name, os.environ[name]
+
+
+def test_the_bot_for_roles_is_optional_and_its_two_settings_go_together() -> None:
+    token, guild = "MTAw.bot-token_of.discord", "300000000000000001"
+    both = {"DISCORD_BOT_TOKEN": token, "DISCORD_GUILD_ID": guild}
+
+    assert boot(Settings.from_env(GOOD)).roles is None
+    assert boot(Settings.from_env(GOOD | both)).roles is not None
+    assert token not in repr(Settings.from_env(GOOD | both))
+    assert faults_of(DISCORD_BOT_TOKEN=token) == [
+        "DISCORD_BOT_TOKEN and DISCORD_GUILD_ID go together"
+    ]
+    assert faults_of(**(both | {"DISCORD_GUILD_ID": "my-server"})) == [
+        "DISCORD_GUILD_ID is malformed"
+    ]
+
+
+def test_in_production_no_webhook_goes_to_this_machine() -> None:
+    with pytest.raises(Invalid):
+        boot(Settings.from_env(GOOD)).courier.check("http://127.0.0.1:5010/receiver")

@@ -24,6 +24,13 @@ INVARIANTS = {
         CROSS JOIN jsonb_array_elements(u.findings) f
         WHERE r.published_at IS NOT NULL AND u.confirmed_at IS NULL
             AND f ->> 'kind' <> 'protected'""",
+    "no key and no secret is ever told": r"""
+        SELECT id FROM outgoing_events
+        WHERE data::text ~ '[0-9A-Z]{4}(-[0-9A-Z]{4}){3}' OR data::text ~ 'whsec_|gAAAA'""",
+    "a delivery that succeeded was answered 2xx": """
+        SELECT d.id FROM outgoing_deliveries d LEFT JOIN outgoing_attempts a
+            ON a.delivery_id = d.id AND a.number = d.claim
+        WHERE d.state = 'succeeded' AND NOT coalesce(a.status BETWEEN 200 AND 299, false)""",
     "L1 a posting sums to zero": """
         SELECT posting_id FROM ledger_entries GROUP BY posting_id, currency
         HAVING sum(amount_satang) <> 0""",

@@ -22,6 +22,7 @@ from storefront.paths import ROOT
 from storefront.sandbox.seed.catalog import seed_catalog
 from storefront.sandbox.seed.license_use import seed_license_use
 from storefront.sandbox.seed.misuse import seed_misuse
+from storefront.sandbox.seed.outgoing import seed_outgoing
 from storefront.sandbox.seed.people import seed_people
 from storefront.sandbox.seed.promos import seed_promos
 from storefront.sandbox.seed.refunds import seed_refunds
@@ -54,6 +55,7 @@ def main() -> None:
     seed_license_use(shop, now=now)
     seed_tebex(shop, now=now)
     seed_misuse(shop, now=now)
+    seed_outgoing(shop, now=now)
     if arguments.write_summary:
         arguments.write_summary.write_text(json.dumps(summarise(shop), indent=2))
 

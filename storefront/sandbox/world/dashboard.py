@@ -4,6 +4,8 @@ import re
 
 from flask import Blueprint, Flask, render_template
 
+from storefront.sandbox.world.discord_roles import members
+from storefront.sandbox.world.receiver import received
 from storefront.sandbox.world.state import World
 from storefront.sandbox.world.storage import JsonObject
 from storefront.sandbox.world.stripe_desk import Desk
@@ -23,6 +25,8 @@ def register_dashboard(app: Flask, world: World) -> None:
             mails=count["mails"] if count else 0,
             sessions=len(world.store.newest_first("checkout.session")),
             webhook_url=world.webhook_url,
+            received=received(world, limit=10),
+            members=members(world),
         )
 
     @blueprint.get("/stripe")

@@ -16,8 +16,10 @@ from storefront.sandbox.world.discord_users import seed_users
 from storefront.sandbox.world.mail_server import MailServer
 from storefront.sandbox.world.s3 import S3Server
 from storefront.sandbox.world.state import (
+    DISCORD_BOT_TOKEN,
     DISCORD_CLIENT_ID,
     DISCORD_CLIENT_SECRET,
+    DISCORD_GUILD_ID,
     S3_ACCESS_KEY,
     S3_BUCKET,
     S3_SECRET_KEY,
@@ -56,6 +58,8 @@ class RunningSandbox:
     stripe_secret_key: str = STRIPE_SECRET_KEY
     discord_client_id: str = DISCORD_CLIENT_ID
     discord_client_secret: str = DISCORD_CLIENT_SECRET
+    discord_bot_token: str = DISCORD_BOT_TOKEN
+    discord_guild_id: str = DISCORD_GUILD_ID
     s3_access_key: str = S3_ACCESS_KEY
     s3_secret_key: str = S3_SECRET_KEY
     s3_bucket: str = S3_BUCKET

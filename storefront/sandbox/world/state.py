@@ -14,6 +14,8 @@ STRIPE_WEBHOOK_SECRET = "whsec_sandbox"  # noqa: S105 - as above
 TEBEX_WEBHOOK_SECRET = "tebex-sandbox-secret"  # noqa: S105 - as above
 DISCORD_CLIENT_ID = "100000000000000099"
 DISCORD_CLIENT_SECRET = "sandbox-discord-secret"  # noqa: S105 - as above
+DISCORD_BOT_TOKEN = "sandbox-bot-token-of-the-shop"  # noqa: S105 - as above
+DISCORD_GUILD_ID = "300000000000000001"
 SMTP_USER = "sandbox"
 SMTP_PASSWORD = "sandbox"  # noqa: S105 - as above
 S3_ACCESS_KEY = "sandbox-access-key"
@@ -77,8 +79,29 @@ class Call:
 
 @dataclass
 class DiscordKnobs:
+    """`limit_roles` refuses so many calls about roles with 429 and `retry_after` seconds;
+    `lose_role_answers` does the work of so many and drops the line."""
+
     fail_token: bool = False
     down: bool = False
+    forbid_roles: bool = False
+    limit_roles: int = 0
+    retry_after: float = 0.0
+    lose_role_answers: int = 0
+
+
+@dataclass
+class ReceiverKnobs:
+    """How the receiver of the shop's webhooks answers the next `times` messages (for ever when it
+    is 0): with `status` after `delay_ms`, with `retry_after` seconds when there are any, and with
+    `body`. `hang_up` drops the line after the message was taken."""
+
+    status: int = 204
+    times: int = 0
+    delay_ms: int = 0
+    retry_after: int = 0
+    body: str = ""
+    hang_up: bool = False
 
 
 @dataclass
@@ -104,6 +127,7 @@ class World:
     clock: Callable[[], float] = time.time
     stripe: StripeKnobs = field(default_factory=StripeKnobs)
     discord: DiscordKnobs = field(default_factory=DiscordKnobs)
+    receiver: ReceiverKnobs = field(default_factory=ReceiverKnobs)
     mail: MailKnobs = field(default_factory=MailKnobs)
     s3: S3Knobs = field(default_factory=S3Knobs)
     tebex: dict[str, JsonObject] = field(default_factory=dict)

@@ -43,6 +43,18 @@ CREATE TABLE IF NOT EXISTS discord_codes (
 CREATE TABLE IF NOT EXISTS discord_tokens (
     token TEXT PRIMARY KEY, user_id TEXT NOT NULL, scope TEXT NOT NULL, expires_at REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS discord_roles (
+    user_id TEXT NOT NULL, role_id TEXT NOT NULL, PRIMARY KEY (user_id, role_id)
+);
+CREATE TABLE IF NOT EXISTS discord_outsiders (user_id TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS received (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    path TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    body TEXT NOT NULL,
+    status INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS mails (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     received REAL NOT NULL,

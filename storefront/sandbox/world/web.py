@@ -5,7 +5,9 @@ from flask import Flask, Response
 from storefront.sandbox.world.controls import register_controls
 from storefront.sandbox.world.dashboard import register_dashboard
 from storefront.sandbox.world.discord import register_discord
+from storefront.sandbox.world.discord_roles import register_discord_roles
 from storefront.sandbox.world.inbox import register_inbox
+from storefront.sandbox.world.receiver import register_receiver
 from storefront.sandbox.world.state import World
 from storefront.sandbox.world.stripe_http import register_stripe_api
 from storefront.sandbox.world.stripe_pages import register_stripe_pages
@@ -28,6 +30,8 @@ def create_web(world: World) -> Flask:
     register_stripe_api(app, world)
     register_stripe_pages(app, world)
     register_discord(app, world)
+    register_discord_roles(app, world)
+    register_receiver(app, world)
     register_inbox(app, world)
     register_tebex(app, world)
     register_controls(app, world)

@@ -1,0 +1,1 @@
+"""Discord roles for people with good licences."""

@@ -1,0 +1,1 @@
+"""Telling other programs what happened: signed webhooks that go out (Standard Webhooks)."""
