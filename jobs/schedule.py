@@ -19,6 +19,7 @@ import structlog
 from jobs.alerts import tell_who_waits
 from jobs.bonus import expire_bonuses, warn_of_bonus_expiry
 from jobs.cleanup import purge
+from jobs.copies import purge as purge_copies
 from jobs.flash_sales import announce_flash_sales
 from jobs.guests import finish_adoptions
 from jobs.outbox import sweep_outbox
@@ -57,6 +58,7 @@ SCHEDULE = (
     Entry("finish_adoptions", timedelta(seconds=60), finish_adoptions),
     Entry("tend_index", timedelta(minutes=5), tend_index),
     Entry("start_due_run", timedelta(minutes=1), start_due_run),
+    Entry("purge_copies", timedelta(minutes=10), purge_copies),
     Entry("purge", timedelta(hours=1), purge),
 )
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from jobs import (
+    copies,
     mail,
     payments,
     pictures,
@@ -36,6 +37,8 @@ TASKS: Mapping[str, Task] = {
     "send_refund": refunds.send,
     "refresh_refunds": refunds.refresh,
     "forget_archive": releases.forget_archive,
+    "prepare_copy": copies.prepare,
+    "forget_copy": copies.forget,
     "number_receipts": receipts.number,
     "index_product": search.index_product,
     "index_stale": search.index_stale,

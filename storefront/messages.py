@@ -142,6 +142,7 @@ _MESSAGES: Final = {
     "release_not_draft": _("This version is no longer a draft."),
     "release_not_published": _("This version is not published."),
     "release_not_yanked": _("This version was not taken back."),
+    "too_many_downloads": _("This licence has used its 20 downloads of a day. Try again later."),
     "archive_missing": _("Choose the ZIP archive of this version."),
     "archive_too_heavy": _("This archive is larger than 64 MB."),
     "archive_wrong_type": _("This file is not a ZIP archive."),

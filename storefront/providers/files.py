@@ -14,12 +14,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from storefront.db import forbid_open_transaction
-from storefront.errors import NotFound, Unavailable
+from storefront.errors import Invalid, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LONGEST_LINK = timedelta(minutes=15)
+
+_CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ class FileStore(Protocol):
 
     def read(self, key: str) -> StoredFile:
         """Read a small file. Raises NotFound or FilesUnavailable."""
+        ...
+
+    def fetch(self, key: str, into: IO[bytes], *, most_bytes: int) -> int:
+        """Copy a large file into another without holding it in memory; how many bytes it has.
+        Raises NotFound, Invalid `file_too_heavy` past `most_bytes`, FilesUnavailable."""
         ...
 
     def has(self, key: str) -> bool:
@@ -125,6 +132,21 @@ class S3Files:
             return StoredFile(
                 answer["Body"].read(), answer["ContentType"], answer["ETag"].strip('"')
             )
+
+    def fetch(self, key: str, into: IO[bytes], *, most_bytes: int) -> int:
+        """See FileStore."""
+        taken = 0
+        with self._translated_errors(key):
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+            try:
+                while chunk := body.read(_CHUNK_BYTES):
+                    taken += len(chunk)
+                    if taken > most_bytes:
+                        raise Invalid("file_too_heavy", f"more than {most_bytes} bytes")
+                    into.write(chunk)
+            finally:
+                body.close()
+        return taken
 
     def has(self, key: str) -> bool:
         """See FileStore."""
