@@ -22,6 +22,7 @@ see_ledger: Final = permitted(Permission.SEE_LEDGER)
 manage_webhooks: Final = permitted(Permission.MANAGE_WEBHOOKS)
 manage_jobs: Final = permitted(Permission.MANAGE_JOBS)
 manage_seller: Final = permitted(Permission.MANAGE_SELLER)
+trace_leaks: Final = permitted(Permission.TRACE_LEAKS)
 reconcile: Final = permitted(Permission.RECONCILE)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from jobs import (
     copies,
+    leaks,
     mail,
     payments,
     pictures,
@@ -38,6 +39,8 @@ TASKS: Mapping[str, Task] = {
     "refresh_refunds": refunds.refresh,
     "forget_archive": releases.forget_archive,
     "prepare_copy": copies.prepare,
+    "search_leak": leaks.search,
+    "forget_leak": leaks.forget,
     "forget_copy": copies.forget,
     "number_receipts": receipts.number,
     "index_product": search.index_product,

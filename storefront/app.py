@@ -21,6 +21,7 @@ import admin.flash_sales
 import admin.images
 import admin.imports
 import admin.jobs
+import admin.leaks
 import admin.ledger
 import admin.orders
 import admin.overview
@@ -239,6 +240,7 @@ def _register_pages(app: Flask, shop: Shop) -> None:
     app.register_blueprint(admin.wallets.bp)
     app.register_blueprint(admin.topup_packages.bp)
     app.register_blueprint(admin.payments.bp)
+    app.register_blueprint(admin.leaks.bp)
     app.register_blueprint(admin.ledger.bp)
     app.register_blueprint(admin.webhooks.bp)
     app.register_blueprint(admin.jobs.bp)

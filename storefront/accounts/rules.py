@@ -24,6 +24,7 @@ class Permission(StrEnum):
     MANAGE_WEBHOOKS = "manage_webhooks"
     MANAGE_JOBS = "manage_jobs"
     MANAGE_SELLER = "manage_seller"
+    TRACE_LEAKS = "trace_leaks"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {
