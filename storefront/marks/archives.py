@@ -136,8 +136,7 @@ def _write_copy(
             writer.copy(source, entry, dos_time=time, extra=record)
         else:
             writer.write(entry, changed.encode(), dos_time=time, extra=record)
-        # A text with places whose bits happen to be there already carries them as well.
-        marked += changed is not None and len(read_bits(changed, entry.filename, key=key)) > 0
+            marked += 1
     writer.finish(_with_name(archive.comment, key.token(mark, COMMENT)))
     return marked, sum(not entry.is_dir() for entry in entries)
 

@@ -20,6 +20,7 @@ from storefront.config import Settings, SettingsError
 from storefront.licenses.models import License
 from storefront.paths import ROOT
 from storefront.sandbox.seed.catalog import seed_catalog
+from storefront.sandbox.seed.downloads import seed_download
 from storefront.sandbox.seed.people import seed_people
 from storefront.sandbox.seed.promos import seed_promos
 from storefront.sandbox.seed.refunds import seed_refunds
@@ -48,6 +49,7 @@ def main() -> None:
     seed_sales(shop, now=now)
     seed_promos(shop, now=now)
     seed_topups(shop, now=now)
+    seed_download(shop)
     if arguments.write_summary:
         arguments.write_summary.write_text(json.dumps(summarise(shop), indent=2))
 
