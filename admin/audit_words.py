@@ -18,6 +18,7 @@ from storefront.accounts.audit import AuditRow, Change, changes_in, facts_in
 from storefront.accounts.models import User
 from storefront.catalog.models import CatalogImport, Category, Product, Release
 from storefront.catalog.price_models import FlashSale
+from storefront.delivery.models import LeakSearch
 from storefront.i18n import current_locale
 from storefront.kit.ids import parse_id
 from storefront.kit.money import Money
@@ -115,6 +116,7 @@ _ACTIONS: Final = {
     "add_search_word": _("Taught the search a word"),
     "start_reconciliation": _("Began a reconciliation"),
     "note_difference": _("Noted something about a difference"),
+    "search_leak": _("Searched a leaked file"),
     "remove_search_word": _("Made the search forget a word"),
 }
 _THINGS: Final = {
@@ -146,6 +148,7 @@ _THINGS: Final = {
     "seller": _("Seller"),
     "reconciliation": _("Reconciliation"),
     "difference": _("Difference"),
+    "leak_search": _("Search in a leak"),
 }
 _FIELDS: Final = {
     "name_th": _("Thai name"),
@@ -388,5 +391,6 @@ def _name_queries() -> dict[str, Select[Any]]:
         "order": select(Order.id, order_number),
         "payment": select(Payment.id, Payment.gateway_payment_id.label("name")),
         "webhook": select(WebhookEvent.id, WebhookEvent.event_id.label("name")),
+        "leak_search": select(LeakSearch.id, LeakSearch.file_name.label("name")),
         "catalog_import": select(CatalogImport.id, CatalogImport.file_name.label("name")),
     }

@@ -19,6 +19,7 @@ import structlog
 from jobs.alerts import tell_who_waits
 from jobs.bonus import expire_bonuses, warn_of_bonus_expiry
 from jobs.cleanup import purge
+from jobs.copies import purge as purge_copies
 from jobs.discord_roles import sweep as sweep_discord_roles
 from jobs.flash_sales import announce_flash_sales
 from jobs.guests import finish_adoptions
@@ -73,6 +74,7 @@ SCHEDULE = (
     Entry("sweep_release_uploads", timedelta(minutes=15), sweep_release_uploads),
     Entry("plan_outgoing", timedelta(seconds=5), plan_outgoing),
     Entry("sweep_discord_roles", timedelta(seconds=60), sweep_discord_roles),
+    Entry("purge_copies", timedelta(minutes=10), purge_copies),
     Entry("purge", timedelta(hours=1), purge),
 )
 

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs import (
+    copies,
     discord_roles,
+    leaks,
     mail,
     outgoing,
     payments,
@@ -43,6 +45,10 @@ TASKS: Mapping[str, Task] = {
     "announce_release": releases.announce_release,
     "check_release_upload": release_uploads.check_release_upload,
     "forget_upload": release_uploads.forget_upload,
+    "prepare_copy": copies.prepare,
+    "search_leak": leaks.search,
+    "forget_leak": leaks.forget,
+    "forget_copy": copies.forget,
     "number_receipts": receipts.number,
     "index_product": search.index_product,
     "index_stale": search.index_stale,

@@ -22,6 +22,7 @@ import admin.flash_sales
 import admin.images
 import admin.imports
 import admin.jobs
+import admin.leaks
 import admin.ledger
 import admin.license_actions
 import admin.license_flags
@@ -123,6 +124,7 @@ _PANELS = (
     admin.wallets,
     admin.topup_packages,
     admin.payments,
+    admin.leaks,
     admin.ledger,
     admin.licenses,
     admin.license_actions,

@@ -33,6 +33,7 @@ class Permission(StrEnum):
     MANAGE_LICENSES = "manage_licenses"
     MANAGE_OUTGOING = "manage_outgoing"
     MANAGE_DISCORD_ROLES = "manage_discord_roles"
+    TRACE_LEAKS = "trace_leaks"
 
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {

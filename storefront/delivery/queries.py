@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,8 +14,13 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from storefront.catalog.models import Product, Release
-from storefront.delivery.models import Download
+from storefront.catalog.versions import version_key
+from storefront.delivery.models import CopyState, Download, DownloadMark
+from storefront.errors import Invalid
 from storefront.licenses.models import License, LicenseStatus
+from storefront.licenses.usage_models import LicenseSlot
+
+MOST_HISTORY: Final = 20
 
 _NEVER_ENDS = datetime.max.replace(tzinfo=UTC)
 
@@ -31,14 +37,28 @@ class ReleaseRow:
     changelog_en: str
     file_name: str
     size_bytes: int
-    sha256: str
+    is_beta: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One download: what, when, with which checksum. Before there were marks nobody kept one."""
+
+    name_th: str
+    name_en: str
+    slug: str
+    version: str
+    at: datetime
+    sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedProduct:
     """A bought product with its releases, highest version first, and the best licence for it.
 
-    `last_version` is the highest version this person took, None before the first download.
+    `last_version` is the highest version this person took, None before the first download;
+    `running_version` what the server that was heard of last runs. `checksums` are those of copies
+    that wait for this licence, by release.
     """
 
     product_id: UUID
@@ -53,6 +73,31 @@ class OwnedProduct:
     expires_at: datetime | None
     releases: tuple[ReleaseRow, ...]
     last_version: str | None
+    running_version: str | None
+    checksums: Mapping[UUID, str]
+
+    @property
+    def stable(self) -> tuple[ReleaseRow, ...]:
+        """What everybody should run; everything where there is nothing but betas."""
+        return tuple(one for one in self.releases if not one.is_beta) or self.releases
+
+    @property
+    def betas(self) -> tuple[ReleaseRow, ...]:
+        """What is still being tried, newer than the newest stable version or not."""
+        return tuple(one for one in self.releases if one not in self.stable)
+
+    @property
+    def known_version(self) -> str | None:
+        """What this owner has: what runs, else what was taken."""
+        return self.running_version or self.last_version
+
+    @property
+    def changes(self) -> tuple[ReleaseRow, ...]:
+        """The stable versions above the one this owner has, the highest first."""
+        if self.known_version is None:
+            return ()
+        known = version_key(self.known_version)
+        return tuple(one for one in self.stable if version_key(one.version) > known)
 
     @property
     def is_available(self) -> bool:
@@ -61,16 +106,12 @@ class OwnedProduct:
 
     @property
     def has_update(self) -> bool:
-        """Whether something newer than the last download is out."""
-        return bool(
-            self.releases
-            and self.last_version is not None
-            and self.last_version != self.releases[0].version
-        )
+        """Whether something newer than what this owner has is out."""
+        return bool(self.changes)
 
 
 def list_downloads(session: Session, user_id: UUID, *, now: datetime) -> tuple[OwnedProduct, ...]:
-    """Everything this person owns, last bought first, in three queries. Yanked releases and those
+    """Everything this person owns, last bought first, in five queries. Yanked releases and those
     not yet published are left out; a product whose licences are all bad is kept and says why."""
     found = session.execute(
         select(License, Product)
@@ -84,10 +125,35 @@ def list_downloads(session: Session, user_id: UUID, *, now: datetime) -> tuple[O
     products = {row.Product.id: row.Product for row in found}
     releases = _releases(session, products, now)
     taken = _last_versions(session, [row.License.id for row in found])
+    running = _running_versions(session, list(products), user_id)
+    checksums = _checksums(session, [row.License.id for row in found], now)
     return tuple(
-        _owned(product, _best(licenses[id], now), releases.get(id, ()), taken.get(id), now)
+        _owned(
+            product,
+            _best(licenses[id], now),
+            releases.get(id, ()),
+            (taken.get(id), running.get(id)),
+            checksums,
+            now,
+        )
         for id, product in products.items()
     )
+
+
+def list_history(session: Session, user_id: UUID) -> tuple[HistoryRow, ...]:
+    """What this person downloaded last, the newest first."""
+    rows = session.execute(
+        select(
+            *(Product.name_th, Product.name_en, Product.slug),
+            *(Release.version, Download.created_at, Download.sha256),
+        )
+        .join(Release, Release.id == Download.release_id)
+        .join(Product, Product.id == Release.product_id)
+        .where(Download.user_id == user_id)
+        .order_by(Download.id.desc())
+        .limit(MOST_HISTORY)
+    )
+    return tuple(HistoryRow(*row) for row in rows)
 
 
 def _best(licenses: Sequence[License], now: datetime) -> License:
@@ -106,7 +172,8 @@ def _owned(
     product: Product,
     license: License,
     releases: tuple[ReleaseRow, ...],
-    last_version: str | None,
+    versions: tuple[str | None, str | None],
+    checksums: Mapping[tuple[UUID, UUID], str],
     now: datetime,
 ) -> OwnedProduct:
     return OwnedProduct(
@@ -121,7 +188,13 @@ def _owned(
         status=license.effective_status(now),
         expires_at=license.expires_at,
         releases=releases,
-        last_version=last_version,
+        last_version=versions[0],
+        running_version=versions[1],
+        checksums={
+            one.id: checksums[license.id, one.id]
+            for one in releases
+            if (license.id, one.id) in checksums
+        },
     )
 
 
@@ -155,7 +228,7 @@ def _release_row(release: Release, now: datetime) -> ReleaseRow:
         changelog_en=release.changelog_en,
         file_name=release.file_name,
         size_bytes=release.size_bytes,
-        sha256=release.sha256,
+        is_beta=release.channel == "beta",
     )
 
 
@@ -171,3 +244,45 @@ def _last_versions(session: Session, license_ids: Sequence[UUID]) -> dict[UUID, 
         .order_by(Release.product_id, Release.version_key.desc())
     )
     return {row.product_id: row.version for row in rows}
+
+
+def _running_versions(
+    session: Session, product_ids: Sequence[UUID], user_id: UUID
+) -> dict[UUID, str]:
+    """What the servers of this person run, by product: the one heard of last, where it said a
+    version at all."""
+    if not product_ids:
+        return {}
+    rows = session.execute(
+        select(License.product_id, LicenseSlot.version)
+        .ext(distinct_on(License.product_id))
+        .join(License, License.id == LicenseSlot.license_id)
+        .where(License.user_id == user_id, LicenseSlot.version != "")
+        .order_by(License.product_id, LicenseSlot.last_seen_at.desc())
+    )
+    return {row.product_id: row.version for row in rows if _is_version(row.version)}
+
+
+def _is_version(text: str) -> bool:
+    """Servers say what stands in the resource's manifest, which may be anything."""
+    try:
+        version_key(text)
+    except Invalid:
+        return False
+    return True
+
+
+def _checksums(
+    session: Session, license_ids: Sequence[UUID], now: datetime
+) -> dict[tuple[UUID, UUID], str]:
+    """The SHA-256 of copies that are ready, by licence and release."""
+    if not license_ids:
+        return {}
+    rows = session.execute(
+        select(DownloadMark.license_id, DownloadMark.release_id, DownloadMark.sha256).where(
+            DownloadMark.license_id.in_(license_ids),
+            DownloadMark.state == CopyState.READY,
+            DownloadMark.expires_at > now,
+        )
+    )
+    return {(row.license_id, row.release_id): row.sha256 or "" for row in rows}

@@ -198,10 +198,13 @@ def reveal_newest_key(visitor: Visit, slug: str) -> str:
 
 
 def download(visitor: Visit, slug: str) -> zipfile.ZipFile:
-    """From the downloads page: the newest release of this product."""
+    """From the downloads page: the newest release of this product, whose copy the worker makes."""
     visitor.go("/account/downloads")
+    visitor.press(f"#product-{slug} form[action$='/downloads'] button")
+    ready = visitor.page.locator("#copy .result--success form[action$='/downloads'] button")
+    ready.wait_for()
     with visitor.page.expect_download() as started:
-        visitor.press(f"#product-{slug} form[action$='/downloads'] button")
+        ready.click()
     return zipfile.ZipFile(io.BytesIO(Path(started.value.path()).read_bytes()))
 
 

@@ -367,6 +367,14 @@ INVARIANTS = {
     "K3 no licence runs on more servers than it has slots": """
         SELECT s.license_id FROM license_slots s JOIN licenses l ON l.id = s.license_id
         WHERE s.position > l.slots""",
+    "D1 no licence passes its downloads of one day": """
+        SELECT d.id FROM downloads d WHERE (
+            SELECT count(*) FROM downloads e WHERE e.license_id = d.license_id
+                AND e.created_at <= d.created_at
+                AND e.created_at > d.created_at - interval '24 hours') > 20""",
+    "D2 a download carries the mark of its own licence and release": """
+        SELECT d.id FROM downloads d JOIN download_marks m ON m.id = d.mark_id
+        WHERE m.license_id <> d.license_id OR m.release_id <> d.release_id""",
     "every state has an event that led to it": """
         SELECT o.id FROM orders o WHERE o.state IS DISTINCT FROM (
             SELECT e.to_state FROM order_events e WHERE e.order_id = o.id

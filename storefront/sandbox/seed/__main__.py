@@ -20,6 +20,7 @@ from storefront.config import Settings, SettingsError
 from storefront.licenses.models import License
 from storefront.paths import ROOT
 from storefront.sandbox.seed.catalog import seed_catalog
+from storefront.sandbox.seed.downloads import seed_download
 from storefront.sandbox.seed.license_use import seed_license_use
 from storefront.sandbox.seed.misuse import seed_misuse
 from storefront.sandbox.seed.outgoing import seed_outgoing
@@ -56,6 +57,7 @@ def main() -> None:
     seed_tebex(shop, now=now)
     seed_misuse(shop, now=now)
     seed_outgoing(shop, now=now)
+    seed_download(shop)
     if arguments.write_summary:
         arguments.write_summary.write_text(json.dumps(summarise(shop), indent=2))
 

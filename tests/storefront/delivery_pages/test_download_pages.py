@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
-from storefront.accounts.models import User
 from storefront.bootstrap import Shop
 from storefront.catalog.models import Product, Release
 from storefront.delivery.models import Download
@@ -18,18 +16,8 @@ from storefront.delivery.queries import list_downloads
 from storefront.kit.ids import new_id
 from storefront.licenses.models import License
 from tests.storefront.orders.purchases import QUERY_CEILING, buy, counted_queries
+from tests.support.downloads import license_of, store_archive
 from tests.support.factories import Factory, SignIn
-
-
-def license_of(shop: Shop, user: User) -> UUID:
-    """The id of the first licence of this user."""
-    with shop.database.reading() as session:
-        return (
-            session.scalars(
-                select(License.id).where(License.user_id == user.id).order_by(License.id)
-            ).first()
-            or new_id()
-        )
 
 
 def set_license(shop: Shop, license_id: UUID, **values: object) -> None:
@@ -77,7 +65,7 @@ def test_releases_are_listed_newest_first_with_what_one_needs_to_know(
     page = client.get("/en/account/downloads").text
 
     assert page.index("Version 1.1.0") < page.index("Version 1.0.0")
-    for words in ("2.5 MB", "a" * 64, "<strong>1.1.0</strong>", "Needs ox_lib, oxmysql"):
+    for words in ("2.5 MB", "<strong>1.1.0</strong>", "Needs ox_lib, oxmysql"):
         assert words in page
 
 
@@ -114,27 +102,6 @@ def test_yanked_and_unpublished_releases_are_not_offered(
         assert version not in page
 
 
-def test_the_owner_is_sent_to_a_signed_link_and_the_download_is_recorded(
-    client: FlaskClient, shop: Shop, make: Factory, sign_in: SignIn
-) -> None:
-    buyer, product = make.user(), make.product()
-    release = product.releases[0]
-    shop.files.put(release.file_key, b"script", content_type="application/zip")
-    buy(shop, make, buyer, (product, 1))
-    sign_in(client, buyer)
-
-    answer = client.post(
-        f"/account/licenses/{license_of(shop, buyer)}/downloads",
-        data={"release_id": str(release.id)},
-    )
-
-    assert answer.status_code == 303
-    assert urlsplit(answer.location).netloc == urlsplit(shop.settings.s3_endpoint_url or "").netloc
-    assert "X-Amz-Signature" in answer.location
-    assert count_downloads(shop) == 1
-    assert "Downloaded" in client.get("/en/account/downloads").text
-
-
 def test_an_update_since_the_last_download_is_announced(shop: Shop, make: Factory) -> None:
     buyer, product = make.user(), make.product()
     buy(shop, make, buyer, (product, 1))
@@ -162,7 +129,7 @@ def test_somebody_elses_licence_opens_no_file(
 ) -> None:
     owner, product = make.user(), make.product()
     release = product.releases[0]
-    shop.files.put(release.file_key, b"script", content_type="application/zip")
+    store_archive(shop, release)
     buy(shop, make, owner, (product, 1))
 
     for stranger in (make.user(), make.user(role="admin")):
@@ -223,7 +190,7 @@ def test_a_bad_licence_says_why_and_offers_no_button(
     buy(shop, make, buyer, (product, 1))
     license_id = license_of(shop, buyer)
     set_license(shop, license_id, **values)
-    shop.files.put(product.releases[0].file_key, b"script", content_type="application/zip")
+    store_archive(shop, product.releases[0])
     sign_in(client, buyer)
 
     page = client.get("/en/account/downloads").text
