@@ -342,8 +342,9 @@ def test_the_figures_are_those_of_the_books(shop: Shop, make: Factory) -> None:
     assert (figures.week.placed, figures.week.completed) == (3, 2)
     assert figures.week.revenue == baht(1_080)
     assert (figures.payments.count, figures.payments.amount) == (1, baht(300))
-    # Two receipts wait for their numbers.
-    assert (figures.queue.pending, figures.queue.dead) == (2, 2)
+    # Two receipts wait for their numbers, two orders and three licences to be told of, and their
+    # owners' roles to be looked at.
+    assert (figures.queue.pending, figures.queue.dead) == (2 + 2 + 3 + 3, 2)
     assert (figures.webhooks.last_type, figures.webhooks.waiting) == ("charge.updated", 1)
 
 

@@ -229,6 +229,8 @@ def test_with_a_broken_bell_the_sale_commits_and_the_sweep_sends_the_mail(
     assert {one.task: one.state for one in waiting} == {
         "send_mail": MessageState.PENDING,
         "number_receipts": MessageState.PENDING,
+        "fan_out_outgoing": MessageState.PENDING,
+        "align_discord_roles": MessageState.PENDING,
     }
     assert sweep_outbox(shop, overdue=timedelta(0)) == len(waiting)
     with shop.database.reading() as session:
