@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ScalarSelect, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -57,8 +57,8 @@ class OwnedProduct:
     """A bought product with its releases, highest version first, and the best licence for it.
 
     `last_version` is the highest version this person took, None before the first download;
-    `running_version` what the server that was heard of last runs. `checksums` are those of copies
-    that wait for this licence, by release.
+    `running_version` what a server of the newest licence runs that has one. `checksums` are those
+    of copies that wait for this licence, by release.
     """
 
     product_id: UUID
@@ -111,10 +111,10 @@ class OwnedProduct:
 
 
 def list_downloads(session: Session, user_id: UUID, *, now: datetime) -> tuple[OwnedProduct, ...]:
-    """Everything this person owns, last bought first, in five queries. Yanked releases and those
+    """Everything this person owns, last bought first, in four queries. Yanked releases and those
     not yet published are left out; a product whose licences are all bad is kept and says why."""
     found = session.execute(
-        select(License, Product)
+        select(License, Product, _running_version().label("running"))
         .join(Product, Product.id == License.product_id)
         .where(License.user_id == user_id)
         .order_by(License.id.desc())
@@ -125,7 +125,11 @@ def list_downloads(session: Session, user_id: UUID, *, now: datetime) -> tuple[O
     products = {row.Product.id: row.Product for row in found}
     releases = _releases(session, products, now)
     taken = _last_versions(session, [row.License.id for row in found])
-    running = _running_versions(session, list(products), user_id)
+    running = {
+        row.Product.id: row.running
+        for row in reversed(found)
+        if row.running is not None and _is_version(row.running)
+    }
     checksums = _checksums(session, [row.License.id for row in found], now)
     return tuple(
         _owned(
@@ -246,21 +250,16 @@ def _last_versions(session: Session, license_ids: Sequence[UUID]) -> dict[UUID, 
     return {row.product_id: row.version for row in rows}
 
 
-def _running_versions(
-    session: Session, product_ids: Sequence[UUID], user_id: UUID
-) -> dict[UUID, str]:
-    """What the servers of this person run, by product: the one heard of last, where it said a
-    version at all."""
-    if not product_ids:
-        return {}
-    rows = session.execute(
-        select(License.product_id, LicenseSlot.version)
-        .ext(distinct_on(License.product_id))
-        .join(License, License.id == LicenseSlot.license_id)
-        .where(License.user_id == user_id, LicenseSlot.version != "")
-        .order_by(License.product_id, LicenseSlot.last_seen_at.desc())
+def _running_version() -> ScalarSelect[str]:
+    """What the server of a licence runs: the one heard of last, where it said a version at all."""
+    return (
+        select(LicenseSlot.version)
+        .where(LicenseSlot.license_id == License.id, LicenseSlot.version != "")
+        .order_by(LicenseSlot.last_seen_at.desc())
+        .limit(1)
+        .correlate(License)
+        .scalar_subquery()
     )
-    return {row.product_id: row.version for row in rows if _is_version(row.version)}
 
 
 def _is_version(text: str) -> bool:
