@@ -99,7 +99,7 @@ def test_more_than_64_megabytes_are_not_even_read(
     )
 
     assert answer.status_code == 413
-    assert "larger than 64 MB" in answer.text
+    assert "takes archives of up to 64 MB" in answer.text
 
 
 def test_only_the_upload_itself_takes_large_bodies(

@@ -18,6 +18,7 @@ from redis import Redis
 from sqlalchemy import select
 from werkzeug.test import Client
 
+from api.licenses import GATE
 from api.verify_gate import VerifyGate
 from storefront.app import create_app
 from storefront.bootstrap import Shop
@@ -276,5 +277,6 @@ def test_the_shop_counts_where_it_is_not_under_test(bought: Bought) -> None:
     client = app.test_client(use_cookies=False)
 
     found = [client.post(VERIFY, json={"key": f"unknown {n}"}).status_code for n in range(25)]
+    app.extensions[GATE].desk.close()
 
     assert found == [200] * MISSES + [429] * 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -80,13 +81,14 @@ def test_an_address_in_the_question_or_in_a_header_is_never_believed(
 
 
 @pytest.fixture
-def proxied(bought: Bought) -> FlaskClient:
+def proxied(bought: Bought) -> Iterator[FlaskClient]:
     """A game server behind Cloudflare and a proxy of the shop's own."""
     settings = dataclasses.replace(
         bought.shop.settings, trusted_proxies=("127.0.0.1",), cloudflare=("173.245.48.0/20",)
     )
     app = create_app(dataclasses.replace(bought.shop, settings=settings))
-    return app.test_client(use_cookies=False)
+    yield app.test_client(use_cookies=False)
+    app.extensions[GATE].desk.close()
 
 
 def test_a_forged_chain_of_proxies_does_not_bind_a_strangers_address(

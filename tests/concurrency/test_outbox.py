@@ -110,7 +110,7 @@ def test_workers_that_sweep_at_once_send_each_mail_once(
 
     done = race([lambda: sweep_outbox(shop, overdue=timedelta(0))] * 6)
 
-    # A mail and the number of a receipt for each.
-    assert sum(successes_in(done)) == 24
+    # A mail, the number of a receipt, and what others hear of an order and of a licence, for each.
+    assert sum(successes_in(done)) == 60
     inbox = requests.get(f"{sandbox.url}/inbox.json", timeout=10).json()
     assert sorted(mail["to"] for mail in inbox) == sorted(str(user.email) for user in buyers)

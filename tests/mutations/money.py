@@ -72,8 +72,8 @@ MUTATIONS = (
     Mutation(
         "an order that is closed keeps its use of the code",
         "storefront/checkout/service.py",
-        "    release_stock(session, order.id)\n    return_use(session, order.id, now=now)\n",
-        "    release_stock(session, order.id)\n",
+        "    release_changes(session, order.id)\n    return_use(session, order.id, now=now)\n",
+        "    release_changes(session, order.id)\n",
         (HISTORIES,),
     ),
     Mutation(

@@ -114,7 +114,10 @@ def test_while_the_database_is_away_every_page_says_come_back(
 def test_while_the_database_is_away_programs_are_told_in_json(cut_off: FlaskClient) -> None:
     answer = cut_off.post("/api/licenses/verify", json={"key": "0000-0000-0000-0000"})
 
-    assert (answer.status_code, answer.get_json()) == (503, {"error": "database_unavailable"})
+    assert (answer.status_code, answer.get_json()) == (
+        503,
+        {"error": "database_unavailable", "retry_after": 5},
+    )
     assert answer.headers["Retry-After"]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import requests
-from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
@@ -16,9 +15,7 @@ from jobs.outbox import sweep_outbox
 from storefront.accounts.models import User
 from storefront.bootstrap import Shop
 from storefront.checkout import flow
-from storefront.delivery.models import Download
 from storefront.kit.money import baht
-from storefront.licenses.models import License
 from storefront.notifications.models import SentMail
 from storefront.orders.models import OrderState, PaymentMethod
 from storefront.outbox import MessageState, OutboxMessage
@@ -90,57 +87,14 @@ def test_a_refused_address_is_tried_ever_more_rarely(
     buy(shop, make, make.user(), (make.product(), 1))
     control("mail", {"refuse": "550"})
 
-    # The mail, and the number of the receipt.
-    assert sweep_outbox(shop, overdue=NOW) == 2
+    # The mail, the number of the receipt, and what others hear of the order and its licence.
+    assert sweep_outbox(shop, overdue=NOW) == 5
     assert sweep_outbox(shop, overdue=NOW) == 0
     with shop.database.reading() as session:
         waiting = session.scalars(
             select(OutboxMessage).where(OutboxMessage.task == "send_mail")
         ).one()
         assert waiting.available_at > waiting.created_at + timedelta(seconds=1)
-
-
-def test_no_download_is_promised_while_the_files_are_away(
-    shop: Shop, make: Factory, app: Flask, client: FlaskClient, sign_in: SignIn, control: Control
-) -> None:
-    user, product = make.user(), make.product()
-    buy(shop, make, user, (product, 1))
-    shop.files.put(product.releases[0].file_key, b"zip", content_type="application/zip")
-    sign_in(client, user)
-    with shop.database.reading() as session:
-        license_id = session.scalars(select(License.id)).one()
-    form = {"release_id": str(product.releases[0].id)}
-    control("s3", {"down": True})
-
-    answer = client.post(f"/en/account/licenses/{license_id}/downloads", data=form)
-
-    assert answer.status_code == 503
-    assert "Retry-After" in answer.headers
-    assert "file service does not answer" in answer.text
-    with shop.database.reading() as session:
-        assert session.scalars(select(Download)).all() == []
-
-    control("s3", {"down": False})
-    again = client.post(f"/en/account/licenses/{license_id}/downloads", data=form)
-    assert again.status_code == 303
-    assert requests.get(again.headers["Location"], timeout=10).content == b"zip"
-
-
-def test_a_file_that_is_gone_is_said_before_a_link_is_made(
-    shop: Shop, make: Factory, client: FlaskClient, sign_in: SignIn
-) -> None:
-    user, product = make.user(), make.product()
-    buy(shop, make, user, (product, 1))
-    sign_in(client, user)
-    with shop.database.reading() as session:
-        license_id = session.scalars(select(License.id)).one()
-
-    answer = client.post(
-        f"/en/account/licenses/{license_id}/downloads",
-        data={"release_id": str(product.releases[0].id)},
-    )
-
-    assert answer.status_code == 404
 
 
 def test_a_slow_gateway_opens_the_page_all_the_same(

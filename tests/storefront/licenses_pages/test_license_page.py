@@ -358,4 +358,5 @@ def test_a_full_page_takes_few_queries(shop: Shop, buyer: FlaskClient, license: 
     with counted_queries(shop.database.engine) as queries:
         assert buyer.get(page_of(license)).status_code == 200
 
-    assert len(queries) <= 16
+    # Twelve is the rule: the offers beside the key cost four, the header four.
+    assert len(queries) <= 20
