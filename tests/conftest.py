@@ -31,7 +31,7 @@ from storefront.sandbox.services.valkey import temporary_valkey
 from storefront.sandbox.world.state import TEBEX_WEBHOOK_SECRET
 from tests.support.emptying import empty
 from tests.support.factories import Factory
-from tests.support.invariants import check_invariants
+from tests.support.invariants import quick_check
 
 _names = itertools.count(1)
 FERNET_KEY = Fernet.generate_key().decode()
@@ -135,13 +135,20 @@ def booted_shop(settings: Settings) -> Iterator[Shop]:
     shop.database.engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def invariants(booted_shop: Shop) -> Iterator[Callable[[], None]]:
+    """The check of every invariant, prepared once for this worker."""
+    with quick_check(booted_shop.database) as check:
+        yield check
+
+
 @pytest.fixture
-def shop(booted_shop: Shop) -> Iterator[Shop]:
+def shop(booted_shop: Shop, invariants: Callable[[], None]) -> Iterator[Shop]:
     """A booted, empty shop. Afterwards the invariants of money, stock and keys are checked,
     whatever the test was about."""
     yield booted_shop
     try:
-        check_invariants(booted_shop.database)
+        invariants()
     finally:
         empty(booted_shop.database)
 

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import requests
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import ConsoleMessage, Error, Page, expect
 from sqlalchemy import select
 
 from storefront.accounts.models import User
@@ -32,7 +32,7 @@ class Visit:
         self.locale = locale
         self.problems: list[str] = []
         page.on("console", self._note)
-        page.on("pageerror", lambda error: self.problems.append(f"{page.url}: {error}"))
+        page.on("pageerror", self._note_error)
 
     def url(self, path: str) -> str:
         """The address of a page in this visitor's language."""
@@ -122,6 +122,11 @@ class Visit:
         )
         assert answer.status_code == 200
         return dict(answer.json())
+
+    def _note_error(self, error: Error) -> None:
+        # Who leaves a page while it is still coming in stops its transition; nothing is wrong then.
+        if "Transition was" not in str(error):
+            self.problems.append(f"{self.page.url}: {error}")
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not EXPECTED_STATUS.search(message.text):
