@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import zipfile
 from io import BytesIO
+from ipaddress import ip_address
 
+from storefront.licenses.actors import Owner
+from storefront.licenses.addresses import network_of
+from storefront.licenses.allowing import allow_address
+from storefront.licenses.service import revoke_license
 from storefront.loader.archives import add_loader
 from storefront.loader.files import verify_url
 from tests.api.conftest import Bought
 from tests.loader.conftest import HOUR, MANIFEST, SCRIPT, Servers, asked, code_of
 from tests.support.archives import archive
+from tests.support.factories import Factory
 from tests.support.fivem import GameServer
 from tests.support.licenses import events_of, slots_of
 
@@ -39,6 +45,32 @@ def release_of(bought: Bought, url: str) -> dict[str, bytes]:
 
 def networks(bought: Bought) -> set[str]:
     return set(slots_of(bought.shop, bought.license.id).values())
+
+
+def let_in(bought: Bought, address: str, *, instead_of: str) -> None:
+    """What "allow this address" on the licence's page does."""
+    with bought.shop.database.transaction() as session:
+        allow_address(
+            session,
+            bought.license.id,
+            ip_address(address),
+            instead_of=network_of(instead_of),
+            by=Owner(bought.license.user_id),
+            now=bought.shop.clock(),
+        )
+
+
+def revoke(bought: Bought) -> None:
+    """What staff do about a key that was shared."""
+    seller = Factory(bought.shop.database).user(role="admin")
+    with bought.shop.database.transaction() as session:
+        revoke_license(
+            session,
+            bought.license.id,
+            actor_id=seller.id,
+            reason="shared",
+            now=bought.shop.clock(),
+        )
 
 
 def test_two_servers_a_move_a_third_and_the_end(
@@ -74,9 +106,17 @@ def test_two_servers_a_move_a_third_and_the_end(
     assert networks(bought) == {"127.0.0.2/32", "127.0.0.5/32"}
     assert code_of(third.start(SCRIPT)) == "IP_SLOTS_FULL"
 
+    # The owner reads the refusal and lets the third in, in the place of the second.
+    let_in(bought, "127.0.0.4", instead_of="127.0.0.5")
+    three = third.start(SCRIPT)
+    assert code_of(three) == "VALID"
+    assert networks(bought) == {"127.0.0.2/32", "127.0.0.4/32"}
+    second.run(7 * HOUR)
+    assert (code_of(two), two.is_stopped) == ("IP_SLOTS_FULL", True)
+
     # The seller revokes: both go on until they ask the next time, and then stop.
-    bought.change(status="revoked")
-    for server, resource in ((first, one), (second, two)):
+    revoke(bought)
+    for server, resource in ((first, one), (third, three)):
         server.run(5 * HOUR)
         assert not resource.is_stopped
         server.run(2 * HOUR)
@@ -85,7 +125,7 @@ def test_two_servers_a_move_a_third_and_the_end(
         assert asked(server)[-1]["event"] == "heartbeat"
 
     # And neither starts again.
-    assert code_of(first.start(SCRIPT)) == code_of(second.start(SCRIPT)) == "REVOKED"
+    assert code_of(first.start(SCRIPT)) == code_of(third.start(SCRIPT)) == "REVOKED"
     assert events_of(bought.shop, bought.license.id)[:4] == [
         "slot_bound",
         "slot_bound",
