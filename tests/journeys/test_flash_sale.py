@@ -106,7 +106,7 @@ def test_sales_files_and_audit_fit_and_are_accessible(
     visit: Begin, locale: str, width: int, theme: str
 ) -> None:
     visitor = visit(locale=locale, width=width)
-    visitor.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+    visitor.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     visitor.sign_in("mali")
     for path in (
         "/admin/flash-sales",

@@ -94,7 +94,7 @@ def test_the_pages_of_guests_fit_and_are_accessible(
     visit: Begin, locale: str, width: int, theme: str
 ) -> None:
     visitor = visit(locale=locale, width=width)
-    visitor.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+    visitor.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     visitor.add_to_cart("qr-fishing")
     check(visitor, "/cart")
     check(visitor, "/checkout")

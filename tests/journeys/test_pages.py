@@ -86,7 +86,7 @@ def test_public_pages_fit_and_are_accessible(
     visit: Begin, locale: str, width: int, theme: str
 ) -> None:
     visitor = visit(locale=locale, width=width)
-    visitor.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+    visitor.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     for path in PUBLIC:
         check(visitor, path)
 
@@ -96,7 +96,7 @@ def test_account_pages_fit_and_are_accessible(
     visit: Begin, locale: str, width: int, theme: str
 ) -> None:
     visitor = visit(locale=locale, width=width)
-    visitor.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+    visitor.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     visitor.sign_in("somchai")
     visitor.add_to_cart("qr-fishing")
     for path in MEMBER:
@@ -125,7 +125,7 @@ def test_staff_pages_fit_and_are_accessible(
     visit: Begin, locale: str, width: int, theme: str
 ) -> None:
     visitor = visit(locale=locale, width=width)
-    visitor.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+    visitor.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     visitor.sign_in("mali")
     for path in STAFF:
         check(visitor, path)

@@ -92,7 +92,7 @@ def test_every_state_fits_and_is_accessible(
     visit: Begin, shelf: Shelf, locale: str, width: int, theme: str
 ) -> None:
     visitor = visit(locale=locale, width=width)
-    visitor.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+    visitor.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     for state in shelf.products:
         if state not in MEMBERS_STATES:
             check(visitor, shelf.path(state))
