@@ -100,6 +100,7 @@ test-fast: setup
 faults: setup
 	@$(PY) -m pytest tests/faults --long
 	@$(PYTEST) tests/storefront/money --long
+	@$(PY) -m pytest tests/journeys --long -k accessible
 	@exec $(PY) -m tests.mutations
 
 # The journeys run in Chromium. Where none is installed, root gets Debian's; anybody else is told.

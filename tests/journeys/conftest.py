@@ -49,7 +49,9 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture
-def visit(stack: DemoStack, browser: Browser) -> Iterator[Callable[..., Visit]]:
+def visit(
+    stack: DemoStack, browser: Browser, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Visit]]:
     """visit(locale="th", javascript=True, width=1280): a fresh browser at the shop's door, of a
     reader who asked for no motion, because drawing it takes a third of the time. When the test is
     over, nothing may have been refused by the content security policy and no script may have
@@ -67,6 +69,7 @@ def visit(stack: DemoStack, browser: Browser) -> Iterator[Callable[..., Visit]]:
         context.set_default_timeout(15_000)
         page: Page = context.new_page()
         visits.append(Visit(page, stack, locale=locale))
+        visits[-1].is_thorough = request.config.getoption("--long")
         return visits[-1]
 
     yield begin

@@ -179,6 +179,7 @@ def test_what_was_fetched_ahead_does_not_hide_what_was_put_into_the_cart(visit: 
 
 def test_the_picture_of_a_card_travels_to_its_product(visit: Begin) -> None:
     page = (visitor := visit(locale="en")).page
+    page.emulate_media(reduced_motion="no-preference")
     visitor.go("/products")
     page.evaluate(
         """() => addEventListener("pageswap", (event) => {

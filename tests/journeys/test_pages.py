@@ -1,11 +1,12 @@
 """Every page, in both languages, on a phone and on a desk: it answers, fits, and axe is content.
 
 Whether a page fits is seen at both widths of every visit. axe takes ten times as long: it looks at
-one width of each, in such an order that every two of language, width and theme meet."""
+half of the pages in one view and at the other half in the other, and with --long at all in each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from zlib import crc32
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -65,10 +66,11 @@ def examine(visitor: Visit, path: str) -> None:
     assert page.locator("h1").count() == 1, path
     assert page.locator("html").get_attribute("lang") == visitor.locale
     assert_it_fits(visitor, path)
-    found = Axe().run(page)
-    assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
     own = page.viewport_size
     assert own
+    if visitor.is_thorough or crc32(path.encode()) % 2 == (own["width"] == 390):
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
     page.set_viewport_size({**own, "width": OTHER_WIDTH[own["width"]]})
     assert_it_fits(visitor, path)
     page.set_viewport_size(own)

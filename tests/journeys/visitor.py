@@ -31,6 +31,7 @@ class Visit:
         self.stack = stack
         self.locale = locale
         self.problems: list[str] = []
+        self.is_thorough = False
         page.on("console", self._note)
         page.on("pageerror", self._note_error)
 

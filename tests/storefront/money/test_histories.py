@@ -20,7 +20,7 @@ from tests.support.emptying import empty
 from tests.support.invariants import INVARIANTS, quick_check
 
 # Histories in each part, steps in each history. Two parts, for the two processes of `make test`.
-SHORT, LONG, PARTS = (8, 30), (1_000, 50), 2
+SHORT, LONG, PARTS = (15, 30), (1_000, 50), 2
 SAME_EVERY_TIME = 20261128
 # Whoever only wants to know whether a bug is found need not wait for its shortest history.
 PHASES = [Phase.generate] if os.environ.get("HISTORIES_UNSHRUNK") else list(Phase)
