@@ -30,6 +30,8 @@ _LONGEST_COMMENT: Final = 0xFFFF
 _ZIP64_LOCATOR: Final = b"PK\x06\x07"
 _ZIP64_LOCATOR_BYTES: Final = 20
 _ENCRYPTED: Final = 0x1
+# Bit 5: compressed patched data (4.4.4), which nothing of today unpacks.
+_PATCHED: Final = 0x20
 _PART_BYTES: Final = 1024 * 1024
 
 
@@ -105,6 +107,8 @@ def _check_table(body: IO[bytes], size: int) -> None:
 def _check_entries(entries: Sequence[ZipInfo], size: int) -> None:
     if len(entries) > MOST_ENTRIES:
         raise Invalid("archive_too_many_files", f"{len(entries)} entries")
+    if any(not entry.filename for entry in entries):
+        raise Invalid("archive_bad_path", "an entry without a name")
     if all(entry.is_dir() for entry in entries):
         raise Invalid("archive_empty")
     packed = sum(entry.compress_size for entry in entries)
@@ -126,6 +130,8 @@ def _check_entries(entries: Sequence[ZipInfo], size: int) -> None:
 def _check_entry(entry: ZipInfo) -> None:
     if entry.flag_bits & _ENCRYPTED:
         raise Invalid("archive_encrypted", repr(entry.filename))
+    if entry.flag_bits & _PATCHED:
+        raise Invalid("archive_broken", f"patched data: {entry.filename!r}")
     # As it stands in the file: `filename` is cut at a NUL and cleaned already.
     for name in (entry.orig_filename, entry.filename, *other_names(entry.extra)):
         if not is_safe_path(name):

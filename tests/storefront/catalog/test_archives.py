@@ -244,3 +244,22 @@ def test_no_bytes_do_more_than_be_refused(data: st.DataObject) -> None:
 
 
 _SAMPLE = archive()
+
+
+def test_an_entry_without_a_name_is_refused() -> None:
+    # The name of an entry is cut at a NUL, so that one that begins with it has none.
+    body = archive({"x": b"1"}).replace(b"x", b"\0")
+
+    with pytest.raises(Invalid) as refused:
+        inspect_archive(BytesIO(body))
+    assert refused.value.code in ("archive_bad_path", "archive_broken")
+
+
+def test_patched_data_is_refused() -> None:
+    body = bytearray(archive({"a/b.lua": b"1"}))
+    table = body.index(b"PK\x01\x02")
+    body[table + 8] |= 0x20
+
+    with pytest.raises(Invalid) as refused:
+        inspect_archive(BytesIO(bytes(body)))
+    assert refused.value.code == "archive_broken"
