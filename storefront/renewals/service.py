@@ -22,7 +22,8 @@ from storefront.catalog.models import Purpose
 from storefront.errors import Conflict
 from storefront.kit.ids import new_id
 from storefront.licenses.events import SYSTEM, by_owner, record_event
-from storefront.licenses.models import License, LicenseStatus
+from storefront.licenses.models import License, LicenseAction, LicenseStatus
+from storefront.licenses.states import take_action
 from storefront.licenses.usage_models import LicenseSlot
 from storefront.orders.models import Order, OrderLine
 from storefront.renewals.models import ChangeState, TermChange
@@ -283,7 +284,7 @@ def _write(session: Session, license: License, terms: Terms) -> None:
     license.slots = terms.slots
     # A mark of its end is void with the end: whether it has come is a fact of time as well.
     if license.status == LicenseStatus.EXPIRED:
-        license.status = LicenseStatus.ACTIVE
+        take_action(license, LicenseAction.RENEW)
     if license.status_before == LicenseStatus.EXPIRED:
         license.status_before = LicenseStatus.ACTIVE
 
