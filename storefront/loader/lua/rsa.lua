@@ -135,7 +135,7 @@ local prepared = {}
 
 local function keyOf(public)
     local modulus = type(public) == "table" and public.n
-    local isRsa2048 = type(modulus) == "string" and modulus:match("^[89a-f]%x+$") and #modulus == 512
+    local isRsa2048 = type(modulus) == "string" and modulus:match("^[89a-f][0-9a-f]+$") and #modulus == 512
     if not isRsa2048 or public.e ~= EXPONENT or tonumber(modulus:sub(-1), 16) % 2 == 0 then
         return nil
     end
