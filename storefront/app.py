@@ -83,8 +83,9 @@ from storefront.error_pages import init_error_pages
 from storefront.i18n import LanguagePrefix, current_locale, init_languages, locale_url
 from storefront.kit.money import Money
 from storefront.ledger.words import account_name, posting_name
-from storefront.licenses.limits import NoLimits, SharedLimits
+from storefront.licenses.limits import NoLimits
 from storefront.licenses.owned import owned_products
+from storefront.licenses.shared_limits import SharedLimits
 from storefront.markup import render_markdown
 from storefront.messages import message_for
 from storefront.notifications.queries import count_unread

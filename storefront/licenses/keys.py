@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from storefront.kit.ids import CROCKFORD, random_crockford
 
 LENGTH = 16
+_SYMBOLS = frozenset(CROCKFORD)
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _SEPARATORS = str.maketrans("", "", " -_.\t\r\n\u2010\u2011\u2012\u2013\u2014")
 
@@ -74,7 +75,7 @@ def normalize_key(text: str) -> str | None:
     if len(text) > 64:
         return None
     normal = text.translate(_SEPARATORS).upper().translate(_READ_AS)
-    if len(normal) != LENGTH or any(symbol not in CROCKFORD for symbol in normal):
+    if len(normal) != LENGTH or not _SYMBOLS.issuperset(normal):
         return None
     return normal
 

@@ -2,60 +2,25 @@
 address with 100 of them at once (a restart with 40 scripts is 40 checks in a second), and 20
 unknown keys in ten minutes.
 
-Counted by GCRA, the leaky bucket that keeps one number per name, in Redis, so that all processes
-count together: one script, one round trip. While Redis is away each process counts for itself.
-Whoever had a good key at this address in the last day is told apart, because many servers share a
-host's address and nobody is shut out for a neighbour.
+Counted by GCRA, the leaky bucket that keeps one number per name. Here in the memory of one process;
+`shared_limits` lets all processes count together. Whoever had a good key at this address in the
+last day is told apart, because many servers share a host's address and nobody is shut out for a
+neighbour.
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from hashlib import sha1
 from threading import Lock
-from typing import Any, Final, NamedTuple, Protocol
-
-import structlog
-from redis import ConnectionPool, Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError
-from redis.retry import Retry
+from typing import Final, NamedTuple, Protocol
 
 PAIR_MS, PAIR_BURST_MS = 2_000, 30 * 2_000
 ADDRESS_MS, ADDRESS_BURST_MS = 200, 100 * 200
 MISSES, MISSES_MS = 20, 600_000
 GOOD_MS: Final = 24 * 3_600_000
-REDIS_SECONDS: Final = 0.2
-REST_SECONDS: Final = 5.0
-_MOST_NAMES: Final = 50_000
-
-_COUNT: Final = f"""
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local held = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
-local pair = math.max(tonumber(held[1]) or 0, now) + {PAIR_MS}
-local address = math.max(tonumber(held[2]) or 0, now) + {ADDRESS_MS}
-local wait = math.max(0, pair - now - {PAIR_BURST_MS}, address - now - {ADDRESS_BURST_MS})
-if (tonumber(held[3]) or 0) >= {MISSES} then
-    wait = math.max(wait, redis.call('PTTL', KEYS[3]), 1)
-end
-if wait == 0 then
-    redis.call('SET', KEYS[1], pair, 'PX', pair - now)
-    redis.call('SET', KEYS[2], address, 'PX', address - now)
-end
-return wait * 2 + (held[4] and 1 or 0)
-"""
-_MISS: Final = f"""
-if redis.call('INCR', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[1], {MISSES_MS}) end
-return 0
-"""
-_GOOD: Final = f"""
-redis.call('SET', KEYS[1], 1, 'PX', {GOOD_MS})
-return 0
-"""
-
-log = structlog.get_logger()
+# A quarter of each limit is little.
+LITTLE: Final = 4
+_MOST_NAMES: Final = 100_000
 
 
 class Standing(NamedTuple):
@@ -94,8 +59,8 @@ class NoLimits:
 
 
 class MemoryLimits:
-    """The same in one process, for as long as Redis is away. Bounded: a flood of names empties
-    it rather than the machine's memory."""
+    """Counts what one process is asked. Safe from several threads. Bounded: a flood of names
+    empties it rather than the machine's memory."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -105,19 +70,31 @@ class MemoryLimits:
 
     def count(self, key: str, network: str) -> Standing:
         """See `Limits`."""
+        return self.weigh(key, network)[0]
+
+    def weigh(self, key: str, network: str) -> tuple[Standing, bool]:
+        """Count, and say whether it is little so far: no unknown key, and no limit used to more
+        than a quarter."""
         now = time.monotonic() * 1000
-        pair_name, address_name = f"{key}:{network}", network
+        pair_name = f"{key}:{network}"
         with self._lock:
             pair = max(self._due.get(pair_name, 0.0), now) + PAIR_MS
-            address = max(self._due.get(address_name, 0.0), now) + ADDRESS_MS
+            address = max(self._due.get(network, 0.0), now) + ADDRESS_MS
             wait = max(0.0, pair - now - PAIR_BURST_MS, address - now - ADDRESS_BURST_MS)
             missed, until = self._misses.get(network, (0, 0.0))
-            if missed >= MISSES and until > now:
+            if until <= now:
+                missed = 0
+            if missed >= MISSES:
                 wait = max(wait, until - now)
             if not wait:
-                self._make_room(self._due)
-                self._due[pair_name], self._due[address_name] = pair, address
-        return Standing(-int(-wait), self.knows(key, network))
+                _make_room(self._due, now)
+                self._due[pair_name], self._due[network] = pair, address
+        is_little = (
+            not missed
+            and pair - now <= PAIR_BURST_MS / LITTLE
+            and address - now <= ADDRESS_BURST_MS / LITTLE
+        )
+        return Standing(-int(-wait), self._good.get(pair_name, 0.0) > now), is_little
 
     def miss(self, network: str) -> None:
         """See `Limits`."""
@@ -126,112 +103,23 @@ class MemoryLimits:
             missed, until = self._misses.get(network, (0, 0.0))
             if until <= now:
                 missed, until = 0, now + MISSES_MS
-            self._make_room(self._misses)
+            if len(self._misses) >= _MOST_NAMES:
+                self._misses.clear()
             self._misses[network] = (missed + 1, until)
 
     def know(self, key: str, network: str) -> None:
         """See `Limits`."""
-        self._make_room(self._good)
-        self._good[f"{key}:{network}"] = time.monotonic() * 1000 + GOOD_MS
-
-    def knows(self, key: str, network: str) -> bool:
-        """Whether this key was good here within a day, as far as this process saw."""
-        until = self._good.get(f"{key}:{network}")
-        return until is not None and until > time.monotonic() * 1000
-
-    def _make_room(self, names: dict[str, float] | dict[str, tuple[int, float]]) -> None:
-        if len(names) >= _MOST_NAMES:
-            names.clear()
+        now = time.monotonic() * 1000
+        with self._lock:
+            _make_room(self._good, now)
+            self._good[f"{key}:{network}"] = now + GOOD_MS
 
 
-class SharedLimits:
-    """Counts in Redis, and in memory while that is away or silent: then one call in five seconds
-    costs a fifth of a second, all others nothing."""
-
-    def __init__(self, redis_url: str) -> None:
-        self._pool: ConnectionPool = Redis.from_url(
-            redis_url,
-            socket_timeout=REDIS_SECONDS,
-            socket_connect_timeout=REDIS_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        ).connection_pool
-        self._idle: deque[Any] = deque()
-        self._memory = MemoryLimits()
-        self._resting_until = 0.0
-        self._is_away = False
-
-    def count(self, key: str, network: str) -> Standing:
-        """See `Limits`."""
-        pair = f"{key}:{network}"
-        names = (f"v:p:{pair}", f"v:a:{network}", f"v:m:{network}", f"v:g:{pair}")
-        counted = self._run(_COUNT, names)
-        if counted is None:
-            return self._memory.count(key, network)
-        wait, is_good = divmod(counted, 2)
-        if is_good:
-            self._memory.know(key, network)
-        return Standing(wait, bool(is_good))
-
-    def miss(self, network: str) -> None:
-        """See `Limits`."""
-        self._memory.miss(network)
-        self._run(_MISS, (f"v:m:{network}",))
-
-    def know(self, key: str, network: str) -> None:
-        """See `Limits`."""
-        self._memory.know(key, network)
-        self._run(_GOOD, (f"v:g:{key}:{network}",))
-
-    def close(self) -> None:
-        """End all connections."""
-        while self._idle:
-            self._idle.pop().disconnect()
-
-    def _run(self, script: str, names: tuple[str, ...]) -> int | None:
-        """What the script says; None while Redis is away."""
-        now = time.monotonic()
-        if now < self._resting_until:
-            return None
-        if self._is_away:
-            # One call looks whether it is back; the others do not wait for that.
-            self._resting_until = now + REST_SECONDS
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._pool.make_connection()
-        try:
-            answer = _call(connection, script, names)
-        except (RedisError, OSError) as error:
-            self._lost(connection, error)
-            return None
-        self._idle.append(connection)
-        self._is_away = False
-        return answer
-
-    def _lost(self, connection: Any, error: Exception) -> None:
-        connection.disconnect()
-        self._resting_until = time.monotonic() + REST_SECONDS
-        if not self._is_away:
-            self._is_away = True
-            log.warning("limits_count_alone", error=type(error).__name__)
-        self.close()
-
-
-def _call(connection: Any, script: str, names: tuple[str, ...]) -> int:
-    try:
-        return _send(connection, "EVALSHA", _HASHES[script], names)
-    except NoScriptError:
-        return _send(connection, "EVAL", script, names)
-
-
-def _send(connection: Any, command: str, script: str, names: tuple[str, ...]) -> int:
-    words = (command, script, str(len(names)), *names)
-    packed = f"*{len(words)}\r\n" + "".join([f"${len(word)}\r\n{word}\r\n" for word in words])
-    connection.send_packed_command([packed.encode()], check_health=False)
-    return int(connection.read_response())
-
-
-_HASHES: Final = {
-    script: sha1(script.encode(), usedforsecurity=False).hexdigest()
-    for script in (_COUNT, _MISS, _GOOD)
-}
+def _make_room(names: dict[str, float], now: float) -> None:
+    """Forget what is over; when nothing is, everything."""
+    if len(names) < _MOST_NAMES:
+        return
+    current = {name: until for name, until in names.items() if until > now}
+    names.clear()
+    if len(current) < _MOST_NAMES // 2:
+        names.update(current)

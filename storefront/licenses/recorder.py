@@ -9,7 +9,6 @@ checks hangs on it.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from typing import Final, TypeVar
 from uuid import UUID
@@ -19,11 +18,11 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storefront.db import Database
+from storefront.kit.ticker import Ticker
 from storefront.licenses.checks import Check, write_checks
 from storefront.licenses.slots import Sighting, see_servers
 
 EVERY_SECONDS: Final = 1.0
-LOOK_SECONDS: Final = 0.2
 MOST_WAITING: Final = 20_000
 BATCH: Final = 2_000
 T = TypeVar("T")
@@ -40,9 +39,7 @@ class Recorder:
         self._sightings: dict[tuple[UUID, str], Sighting] = {}
         self._dropped = 0
         self._writing = threading.Lock()
-        self._starting = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._ticker = Ticker("checks", self.flush, every_seconds=EVERY_SECONDS)
 
     def record(self, check: Check) -> None:
         """Have a check written. With 20,000 waiting, because the database is away, it is dropped
@@ -51,8 +48,7 @@ class Recorder:
             self._dropped += 1
             return
         self._checks.append(check)
-        if self._thread is None:
-            self._start()
+        self._ticker.start()
 
     def see(self, sighting: Sighting) -> None:
         """Have it noted that a server was seen: once a batch for each."""
@@ -72,7 +68,7 @@ class Recorder:
 
     def close(self) -> None:
         """Write what waits and end the thread. Idempotent."""
-        self._stop.set()
+        self._ticker.close()
         self.flush()
 
     def _write_batch(self) -> bool:
@@ -90,31 +86,6 @@ class Recorder:
             # Whatever is wrong with them would be wrong for ever.
             log.exception("checks_lost", count=len(checks))
         return True
-
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                # No daemon: Python waits for it at the end of every process, while `atexit` is
-                # silent in those that `multiprocessing` made, as the web server's workers are.
-                self._thread = threading.Thread(target=self._run, name="checks", daemon=False)
-                self._thread.start()
-
-    def _run(self) -> None:
-        main, due = threading.main_thread(), time.monotonic() + EVERY_SECONDS
-        while not self._stop.wait(LOOK_SECONDS):
-            is_ending = not main.is_alive()
-            if is_ending or time.monotonic() >= due:
-                self._flush_whatever_happens()
-                due = time.monotonic() + EVERY_SECONDS
-            if is_ending:
-                return
-
-    def _flush_whatever_happens(self) -> None:
-        try:
-            self.flush()
-        except Exception:
-            # The thread must live: it is started once in a process's life.
-            log.exception("checks_failed")
 
 
 def _take(waiting: deque[T], most: int) -> list[T]:

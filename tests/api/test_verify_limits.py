@@ -22,14 +22,9 @@ from api.licenses import GATE
 from api.verify_gate import VerifyGate
 from storefront.app import create_app
 from storefront.bootstrap import Shop
-from storefront.licenses.limits import (
-    MISSES,
-    Limits,
-    MemoryLimits,
-    SharedLimits,
-    Standing,
-)
+from storefront.licenses.limits import MISSES, Limits, MemoryLimits, Standing
 from storefront.licenses.models import License
+from storefront.licenses.shared_limits import SharedLimits
 from storefront.licenses.usage_models import LicenseCheck
 from storefront.sandbox.services.ports import choose_port
 from tests.api.conftest import VERIFY, Bought
@@ -184,22 +179,85 @@ def test_a_silent_redis_costs_one_moment_and_then_nothing(bought: Bought) -> Non
 
 
 def test_when_redis_comes_back_it_counts_again(
-    bought: Bought, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storefront.licenses.limits.REST_SECONDS", 0.05)
+    monkeypatch.setattr("storefront.licenses.limit_store.REST_SECONDS", 0.05)
     with closing(Redis.from_url(valkey_url)) as redis:
         redis.flushdb()
         limits = SharedLimits(valkey_url)
-        assert limits.count("k", "n").wait_ms == 0
+        limits.count("k", "n")
+        limits.tell()
         before = redis.dbsize()
         redis.client_kill_filter(_type="normal", skipme=True)
         limits.count("k", "n")
+        limits.tell()
         redis.flushdb()
         redis.script_flush()
         time.sleep(0.1)
 
         assert limits.count("k", "n") == Standing(0, False)
+        limits.tell()
         assert redis.dbsize() == before == 2
+        limits.close()
+
+
+def test_what_is_far_from_every_limit_does_not_wait_for_redis(valkey_url: str) -> None:
+    limits = SharedLimits(valkey_url)
+    # Nothing tells it in the background.
+    limits._ticker.close()
+    with closing(Redis.from_url(valkey_url)) as redis:
+        redis.flushdb()
+
+        def asked() -> int:
+            return int(redis.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0))
+
+        before = asked()
+        for number in range(7):
+            limits.count("k", "n")
+            limits.count(f"k{number}", "n2")
+        assert (asked(), redis.dbsize()) == (before, 0)
+        limits.tell()
+        assert (asked(), redis.dbsize()) == (before + 1, 2 + 8)
+        limits.count("k", "n")
+        assert asked() == before + 2
+    limits.close()
+
+
+def test_two_processes_let_through_what_one_may_and_a_quarter(valkey_url: str) -> None:
+    with closing(Redis.from_url(valkey_url)) as redis:
+        redis.flushdb()
+    both = [SharedLimits(valkey_url), SharedLimits(valkey_url)]
+    for limits in both:
+        limits._ticker.close()
+
+    passed = [not both[turn % 2].count("k", "n").wait_ms for turn in range(100)]
+    assert 30 <= sum(passed) <= 38
+    for limits in both:
+        limits.tell()
+    # Each of them knows now what the other let through, and asks before it answers.
+    assert not any(not limits.count("k", "n").wait_ms for limits in both)
+    for limits in both:
+        limits.close()
+
+
+def test_what_one_process_knows_holds_in_the_other(valkey_url: str) -> None:
+    """With a control: before it is told, nobody knows."""
+    with closing(Redis.from_url(valkey_url)) as redis:
+        redis.flushdb()
+    one, other = SharedLimits(valkey_url), SharedLimits(valkey_url)
+    for limits in (one, other):
+        limits._ticker.close()
+    for number in range(MISSES):
+        one.count(str(number), "n")
+        one.miss("n")
+    one.know("good", "n")
+
+    assert other.count("a", "n").wait_ms == 0
+    one.tell()
+    other.tell()
+    assert other.count("b", "n").wait_ms > 500_000
+    assert other.count("good", "n").is_good
+    for limits in (one, other):
         limits.close()
 
 
@@ -223,6 +281,7 @@ def test_redis_and_memory_count_alike(
     with closing(Redis.from_url(valkey_url)) as redis:
         redis.flushdb()
     shared, memory = SharedLimits(valkey_url), MemoryLimits()
+    shared._ticker.close()
     for action, key, network, times in steps:
         for _ in range(times):
             found = []
