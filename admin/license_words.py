@@ -130,9 +130,12 @@ def _many(evidence: Mapping[str, Any]) -> str:
 
 
 def _more_live(evidence: Mapping[str, Any]) -> str:
+    slots = evidence.get("slots")
     return str(
-        gettext(
+        ngettext(
+            "Good answers to %(count)s networks within one hour, with %(slots)s slot.",
             "Good answers to %(count)s networks within one hour, with %(slots)s slots.",
+            slots if isinstance(slots, int) else 0,
             count=_number(evidence, "count"),
             slots=_number(evidence, "slots"),
         )

@@ -172,9 +172,11 @@ def _row(
 def _latest_releases(
     session: Session, product_ids: Iterable[UUID], now: datetime
 ) -> dict[UUID, str]:
+    """A beta only where there is nothing else: whoever wants one finds it among the downloads."""
     wanted = set(product_ids)
     if not wanted:
         return {}
+    is_beta = Release.channel == "beta"
     rows = session.execute(
         select(Release.product_id, Release.version)
         .ext(distinct_on(Release.product_id))
@@ -183,6 +185,6 @@ def _latest_releases(
             Release.published_at <= now,
             Release.yanked_at.is_(None),
         )
-        .order_by(Release.product_id, Release.version_key.desc())
+        .order_by(Release.product_id, is_beta, Release.version_key.desc())
     )
     return {row.product_id: row.version for row in rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from storefront.accounts.models import User
 from storefront.bootstrap import Shop
+from storefront.catalog.models import Release
 from storefront.kit.ids import new_id
 from storefront.kit.money import baht
 from storefront.licenses.models import License, LicenseStatus
@@ -224,3 +225,33 @@ def test_many_licences_take_no_more_queries(
         assert client.get("/account/licenses").status_code == 200
 
     assert 0 < len(queries) <= QUERY_CEILING
+
+
+def test_a_beta_is_offered_only_where_there_is_nothing_else(
+    client: FlaskClient, shop: Shop, make: Factory, sign_in: SignIn
+) -> None:
+    buyer, product = make.user(), make.product()
+    buy(shop, make, buyer, (product, 1))
+    with shop.database.transaction() as session:
+        stable = session.scalars(select(Release).where(Release.product_id == product.id)).one()
+        beta = Release(
+            id=new_id(),
+            product_id=product.id,
+            version="2.0.0-beta.1",
+            channel="beta",
+            changelog_th="",
+            changelog_en="",
+            file_key="releases/beta.zip",
+            file_name="beta.zip",
+            size_bytes=1,
+            sha256="0" * 64,
+            published_at=stable.published_at,
+        )
+        session.add(beta)
+        stable_id = stable.id
+    sign_in(client, buyer)
+
+    assert "Download version 1.0.0" in client.get("/en/account/licenses").text
+    with shop.database.transaction() as session:
+        session.get_one(Release, stable_id).yanked_at = datetime.now(UTC)
+    assert "Download version 2.0.0-beta.1" in client.get("/en/account/licenses").text
