@@ -17,6 +17,7 @@ from storefront.notifications.service import notify, queue_mail
 from storefront.orders.announcing import announce_refunded
 from storefront.orders.models import Order, OrderState
 from storefront.orders.service import lock_order
+from storefront.outbox import enqueue
 from storefront.payments.models import Payment
 from storefront.payments.service import lock_payment
 from storefront.promos.service import return_use
@@ -164,6 +165,13 @@ def _fail(
     if had_arrived:
         void_paper(session, refund, now=now)
     undo_refund(session, refund, payment, order, was_booked=was_booked, now=now)
+    # One that was made on the gateway's own pages may have found no room until now.
+    enqueue(
+        session,
+        "refresh_refunds",
+        {"payment_id": str(payment.id)},
+        dedupe_key=f"refresh_refunds:{refund.id}:failed",
+    )
     if was_booked:
         _tell(session, refund, "refund_failed", now=now)
 

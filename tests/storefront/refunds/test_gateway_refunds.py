@@ -142,6 +142,33 @@ def test_a_key_that_staff_revoke_after_its_refund_does_not_come_back_either(
     assert licenses_of(shop, big) == ["revoked"]
 
 
+def test_a_refund_made_elsewhere_is_written_down_once_another_one_makes_room(
+    shop: Shop, staff: User, card_order: UUID, trouble: Callable[[], None], sandbox: RunningSandbox
+) -> None:
+    payment = latest_payment(shop, card_order)
+    trouble()
+    refund_order(shop, card_order, draft(whole(shop, card_order)), actor_id=staff.id)
+    requests.post(f"{sandbox.url}/control/stripe/reset", timeout=5)
+    elsewhere = RefundRequest(
+        refund_id="elsewhere",
+        idempotency_key=f"elsewhere:{card_order}",
+        gateway_payment_id=payment.gateway_payment_id or "",
+        amount=baht(400),
+        email=None,
+    )
+    shop.gateway.refund(elsewhere)
+    refresh_refunds(shop, payment.id)
+    # All the order's money is spoken for.
+    (waiting,) = refunds_of(shop, card_order)
+
+    assert send_refund(shop, waiting.id) is RefundState.FAILED
+    drain(shop)
+
+    adopted = refunds_of(shop, card_order)[1]
+    assert (adopted.amount_satang, adopted.state, adopted.actor_id) == (40_000, "succeeded", None)
+    assert order_of(shop, card_order).refunded == baht(400)
+
+
 def test_a_refund_the_gateway_refuses_is_failed_and_nothing_is_gone(
     shop: Shop, sandbox: RunningSandbox, staff: User, card_order: UUID
 ) -> None:
