@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ScalarSelect, Select, func, select
 from sqlalchemy.orm import Session
 
 from storefront.catalog.models import Product, Release, Variant
@@ -56,16 +54,37 @@ class LicenseCount:
 
 
 def list_licenses(session: Session, user_id: UUID, *, now: datetime) -> tuple[LicenseRow, ...]:
-    """One person's licences, newest first, with the status that counts at `now`; two queries."""
-    return _rows(session, _licenses().where(License.user_id == user_id), now)
+    """One person's licences, newest first, with the status that counts at `now`; one query."""
+    query = _licenses().add_columns(_latest_release(now)).where(License.user_id == user_id)
+    return tuple(_row(*row, now=now) for row in session.execute(query))
 
 
-def find_license(session: Session, license_id: UUID, *, now: datetime) -> LicenseRow:
-    """One licence; two queries. Whose it is was checked by the caller. Raises NotFound."""
-    rows = _rows(session, _licenses().where(License.id == license_id), now)
-    if not rows:
+def get_license(session: Session, license_id: UUID, *, user_id: UUID) -> License:
+    """The licence of this owner, read anew. Raises NotFound for anybody else's."""
+    license = session.scalar(
+        select(License)
+        .where(License.id == license_id, License.user_id == user_id)
+        .execution_options(populate_existing=True)
+    )
+    if license is None:
         raise NotFound("license")
-    return rows[0]
+    return license
+
+
+def get_license_row(
+    session: Session, license_id: UUID, *, user_id: UUID, now: datetime
+) -> tuple[License, LicenseRow]:
+    """The licence of this owner, read anew, and how it is shown; one query. Raises NotFound for
+    anybody else's."""
+    found = session.execute(
+        _licenses()
+        .add_columns(_latest_release(now))
+        .where(License.id == license_id, License.user_id == user_id)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("license")
+    return found[0], _row(*found, now=now)
 
 
 def list_order_licenses(
@@ -81,7 +100,7 @@ def list_order_licenses(
     if owner_id is not None:
         query = query.where(License.user_id == owner_id)
     found = session.execute(query).all()
-    return tuple(_row(*row, {}, now) for row in found)
+    return tuple(_row(*row, None, now=now) for row in found)
 
 
 def count_licenses(session: Session, user_id: UUID, *, now: datetime) -> LicenseCount:
@@ -126,23 +145,14 @@ def _licenses() -> Select[License, Product, Variant, OrderLine | None, Order | N
     )
 
 
-def _rows(
-    session: Session,
-    query: Select[License, Product, Variant, OrderLine | None, Order | None],
-    now: datetime,
-) -> tuple[LicenseRow, ...]:
-    found = session.execute(query).all()
-    latest = _latest_releases(session, {row[0].product_id for row in found}, now)
-    return tuple(_row(*row, latest, now) for row in found)
-
-
 def _row(
     license: License,
     product: Product,
     variant: Variant,
     line: OrderLine | None,
     order: Order | None,
-    latest: Mapping[UUID, str],
+    latest_release: str | None,
+    *,
     now: datetime,
 ) -> LicenseRow:
     # What came as a gift came of an order that is none of its owner's business.
@@ -165,24 +175,20 @@ def _row(
         expires_at=license.expires_at,
         order_id=order.id if order and is_bought else None,
         order_reference=order.reference if order and is_bought else license.source_reference or "",
-        latest_release=latest.get(product.id),
+        latest_release=latest_release,
     )
 
 
-def _latest_releases(
-    session: Session, product_ids: Iterable[UUID], now: datetime
-) -> dict[UUID, str]:
-    wanted = set(product_ids)
-    if not wanted:
-        return {}
-    rows = session.execute(
-        select(Release.product_id, Release.version)
-        .ext(distinct_on(Release.product_id))
+def _latest_release(now: datetime) -> ScalarSelect[str | None]:
+    return (
+        select(Release.version)
         .where(
-            Release.product_id.in_(wanted),
+            Release.product_id == License.product_id,
             Release.published_at <= now,
             Release.yanked_at.is_(None),
         )
-        .order_by(Release.product_id, Release.version_key.desc())
+        .order_by(Release.version_key.desc())
+        .limit(1)
+        .correlate(License)
+        .scalar_subquery()
     )
-    return {row.product_id: row.version for row in rows}
