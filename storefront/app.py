@@ -19,6 +19,7 @@ import admin.categories
 import admin.discord_roles
 import admin.disputes
 import admin.flash_sales
+import admin.giveaways
 import admin.images
 import admin.imports
 import admin.jobs
@@ -125,6 +126,7 @@ _PANELS = (
     admin.licenses,
     admin.license_actions,
     admin.license_flags,
+    admin.giveaways,
     admin.tebex,
     admin.webhooks,
     admin.outgoing,

@@ -20,7 +20,7 @@ _HIDDEN = "-••••-••••-••••"
 @dataclass(frozen=True, slots=True)
 class LicenseRow:
     """One licence as its owner and staff see it in a list; the key is masked. Without an order and
-    its reference where it was a gift."""
+    its reference where it was a gift, of somebody or of the shop."""
 
     id: UUID
     product_id: UUID
@@ -174,7 +174,9 @@ def _row(
         created_at=license.created_at,
         expires_at=license.expires_at,
         order_id=order.id if order and is_bought else None,
-        order_reference=order.reference if order and is_bought else license.source_reference or "",
+        order_reference=order.reference
+        if order and is_bought
+        else license.purchase_reference or "",
         latest_release=latest_release,
     )
 

@@ -41,6 +41,7 @@ _ICONS: Final = {
     "flash_sale_ended": "zap",
     "reconciliation_differences": "triangle-alert",
     "reconciliation_failed": "circle-alert",
+    "license_giveaway": "key",
     "license_suspended": "triangle-alert",
     "license_restored": "check",
     "license_revoked": "triangle-alert",
@@ -236,6 +237,8 @@ def _dispute_text(event: str, context: Mapping[str, Any]) -> Any:
 def _license_text(event: str, context: Mapping[str, Any]) -> Any:
     name = _named(context)
     match event:
+        case "license_giveaway":
+            return _("The seller gave you a licence of %(name)s.", name=name)
         case "license_suspended":
             return _("Your licence of %(name)s was suspended. Look at it to see why.", name=name)
         case "license_restored":
