@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from storefront.catalog.models import Product, Release, Variant
 from storefront.errors import NotFound
 from storefront.licenses.models import License, LicenseStatus
+from storefront.licenses.rules import IDLE_AFTER
+from storefront.licenses.usage_models import LicenseSlot
 from storefront.orders.models import Order, OrderLine
 
 _HIDDEN = "-••••-••••-••••"
@@ -126,6 +128,24 @@ def find_owned_products(session: Session, user_id: UUID, *, now: datetime) -> fr
             )
             .distinct()
         )
+    )
+
+
+def count_servers(session: Session, product_id: UUID, version: str, *, now: datetime) -> int:
+    """How many servers run this version of a product: they hold a slot, and have asked within the
+    last 24 hours."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(LicenseSlot)
+            .join(License, License.id == LicenseSlot.license_id)
+            .where(
+                License.product_id == product_id,
+                LicenseSlot.version == version,
+                LicenseSlot.last_seen_at > now - IDLE_AFTER,
+            )
+        )
+        or 0
     )
 
 
