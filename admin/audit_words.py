@@ -39,6 +39,7 @@ _ACTIONS: Final = {
     "adopt_guest": _("Took over the purchases of a guest"),
     "revoke_guest_links": _("Ended the links of a guest"),
     "revoke_license": _("Revoked a licence"),
+    "give_license": _("Gave a licence away"),
     "suspend_license": _("Suspended a licence"),
     "restore_license": _("Restored a licence"),
     "extend_license": _("Moved the end of a licence"),

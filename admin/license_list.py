@@ -20,7 +20,12 @@ from storefront.kit.ids import CROCKFORD, parse_id
 from storefront.kit.pages import Page, id_in_cursor, page_by_id
 from storefront.licenses.addresses import parse_network
 from storefront.licenses.keys import KeyVault, has_good_check, normalize_key
-from storefront.licenses.models import License, LicenseStatus, effective_status
+from storefront.licenses.models import (
+    License,
+    LicenseSource,
+    LicenseStatus,
+    effective_status,
+)
 from storefront.licenses.queries import mask_key
 from storefront.licenses.usage_models import (
     FlagState,
@@ -77,6 +82,7 @@ class StaffLicense:
     owner_id: UUID
     order_id: UUID | None
     reference: str
+    is_giveaway: bool
     slots: int
     servers: int
     created_at: datetime
@@ -159,6 +165,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             License.slots,
             License.created_at,
             License.expires_at,
+            License.source,
             License.source_reference,
             License.user_id,
             Product.name_th,
@@ -279,10 +286,17 @@ def _staff_license(row: Any, now: datetime) -> StaffLicense:
         handle=row.handle,
         owner_id=row.user_id,
         order_id=row.order_id,
-        reference=f"QR-{row.number}" if row.number else row.source_reference or "",
+        reference=_reference(row),
+        is_giveaway=row.source == LicenseSource.STAFF,
         slots=row.slots,
         servers=row.servers,
         created_at=row.created_at,
         expires_at=row.expires_at,
         is_flagged=row.is_flagged,
     )
+
+
+def _reference(row: Any) -> str:
+    if row.number:
+        return f"QR-{row.number}"
+    return row.source_reference if row.source == LicenseSource.TEBEX else ""

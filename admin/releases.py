@@ -8,6 +8,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from admin.guards import manage_catalog, wanted_id
 from admin.release_form import Refusal, Typed, as_typed, new_page, refusal_of, typed_form
+from admin.release_stake import stake_of
 from admin.uploads import allowing
 from storefront.accounts.rules import Permission
 from storefront.catalog import gallery, releases
@@ -209,6 +210,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     state = releases.release_state(release)
+    actions = releases.RELEASE_MACHINE.actions_from(state)
     upload = find_upload_of(read(), release.id)
     findings = from_json(upload.findings) if upload else ()
     return render(
@@ -217,7 +219,12 @@ def _page(
         product=product,
         release=release,
         state=state,
-        actions=releases.RELEASE_MACHINE.actions_from(state),
+        actions=actions,
+        stake=(
+            stake_of(read(), release, now=shop().clock())
+            if releases.ReleaseAction.YANK in actions
+            else None
+        ),
         typed=typed,
         refusal=refusal,
         channels=releases.CHANNELS,

@@ -19,6 +19,7 @@ import admin.categories
 import admin.discord_roles
 import admin.disputes
 import admin.flash_sales
+import admin.giveaways
 import admin.images
 import admin.imports
 import admin.jobs
@@ -75,26 +76,22 @@ from api.verify_gate import VerifyGate
 from storefront.accounts.queries import Visitor, find_visitor
 from storefront.assets import init_assets
 from storefront.bootstrap import Shop
-from storefront.cart.guests import current_cart_owner
-from storefront.cart.queries import count_units
 from storefront.catalog.alerts import find_waiting_ids
 from storefront.config import Settings
 from storefront.error_pages import init_error_pages
+from storefront.header import cart_count, unread_count, wallet_balance
 from storefront.i18n import LanguagePrefix, current_locale, init_languages, locale_url
-from storefront.kit.money import Money
 from storefront.ledger.words import account_name, posting_name
 from storefront.licenses.limits import NoLimits
 from storefront.licenses.owned import owned_products
 from storefront.licenses.shared_limits import SharedLimits
 from storefront.markup import render_markdown
 from storefront.messages import message_for
-from storefront.notifications.queries import count_unread
 from storefront.paths import ROOT
 from storefront.proxies import TrustedProxies
 from storefront.renewals.offered import key_offers
 from storefront.request_log import init_request_logging
 from storefront.security import ReadableQuery, init_security
-from storefront.wallet.queries import find_balance
 from storefront.web import (
     RequestSessions,
     access_of,
@@ -130,6 +127,7 @@ _PANELS = (
     admin.licenses,
     admin.license_actions,
     admin.license_flags,
+    admin.giveaways,
     admin.tebex,
     admin.webhooks,
     admin.outgoing,
@@ -247,9 +245,9 @@ def _init_templates(app: Flask, shop: Shop) -> None:
         posting_name=posting_name,
         may=may,
         clock=shop.clock,
-        cart_count=header_figure(_cart_count, otherwise=0),
-        wallet_balance=header_figure(_wallet_balance, otherwise=None),
-        unread_count=header_figure(_unread_count, otherwise=0),
+        cart_count=cart_count,
+        wallet_balance=wallet_balance,
+        unread_count=unread_count,
         owned_products=owned_products,
         key_offers=key_offers,
         waiting_ids=header_figure(_waiting_ids, otherwise=frozenset[UUID]()),
@@ -312,19 +310,5 @@ def _put_verify_gate_before(app: Flask, shop: Shop) -> None:
     app.wsgi_app = gate  # type: ignore[method-assign]
 
 
-def _cart_count() -> int:
-    return count_units(read(), current_cart_owner())
-
-
-def _wallet_balance() -> Money | None:
-    if not current_user.is_authenticated:
-        return None
-    return find_balance(read(), visitor().id, now=shop_of_request().clock())
-
-
 def _waiting_ids() -> frozenset[UUID]:
     return find_waiting_ids(read(), visitor().id) if current_user.is_authenticated else frozenset()
-
-
-def _unread_count() -> int:
-    return count_unread(read(), visitor().id) if current_user.is_authenticated else 0

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
@@ -183,12 +183,17 @@ def count_units(session: Session, owner: CartOwner | None) -> int:
     """Units in the cart: the number on its button. No query for visitors without a cart."""
     if owner is None:
         return 0
-    units = session.scalar(
+    return int(session.scalar(select(units_of(owner))) or 0)
+
+
+def units_of(owner: CartOwner) -> ScalarSelect[int]:
+    """The same number as part of a larger query; zero without a cart."""
+    return (
         select(func.coalesce(func.sum(CartLine.quantity), 0))
         .join(Cart, Cart.id == CartLine.cart_id)
         .where(_owned_by(owner))
+        .scalar_subquery()
     )
-    return int(units or 0)
 
 
 def find_variant_name(session: Session, variant_id: UUID) -> VariantName | None:

@@ -121,7 +121,7 @@ def _foreign_references(session: Session, guests: Sequence[UUID]) -> list[tuple[
     """The purchases elsewhere that licences of these guests come of."""
     rows = session.execute(
         select(License.user_id, License.source_reference)
-        .where(License.user_id.in_(guests), License.source != LicenseSource.ORDER)
+        .where(License.user_id.in_(guests), License.source == LicenseSource.TEBEX)
         .distinct()
     )
     return [(row.user_id, row.source_reference) for row in rows]

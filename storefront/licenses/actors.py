@@ -53,8 +53,8 @@ def lock_license(session: Session, license_id: UUID, *, by: Actor | None = None)
     """The licence, locked until the transaction ends and read anew. Raises NotFound, for an owner
     also where the licence is somebody else's, and Invalid `reason_needed` for staff without a
     reason."""
-    if isinstance(by, Staff) and not 1 <= len(by.reason.strip()) <= LONGEST_REASON:
-        raise Invalid("reason_needed", "staff say why")
+    if isinstance(by, Staff):
+        check_reason(by)
     license = session.scalar(
         select(License)
         .where(License.id == license_id)
@@ -64,6 +64,12 @@ def lock_license(session: Session, license_id: UUID, *, by: Actor | None = None)
     if license is None or (isinstance(by, Owner) and license.user_id != by.user_id):
         raise NotFound(LICENSE)
     return license
+
+
+def check_reason(by: Staff) -> None:
+    """Raises Invalid `reason_needed` for staff without a reason of at most 300 characters."""
+    if not 1 <= len(by.reason.strip()) <= LONGEST_REASON:
+        raise Invalid("reason_needed", "staff say why")
 
 
 def record_change(

@@ -18,7 +18,7 @@ from storefront.licenses import allowing, moves, page, service
 from storefront.licenses.actors import Owner
 from storefront.licenses.forms import error_text, sent_address, sent_network, typed
 from storefront.licenses.models import AddressMode
-from storefront.licenses.moves import find_budget
+from storefront.licenses.queries import get_license
 from storefront.web import limiter, member, read, shop, visitor
 
 bp = Blueprint("license_changes", __name__)
@@ -32,7 +32,7 @@ _SAID_ON_PAGE: Final = (Kind.CONFLICT, Kind.INVALID, Kind.TOO_MANY, Kind.NOT_FOU
 @member
 def ask_rotation(license_id: str) -> Response:
     """What a new key means, before there is one."""
-    return _ask(_wanted(license_id), "rotation")
+    return _ask(_opened(license_id), "rotation")
 
 
 @bp.post(f"{_PATH}/rotation")
@@ -52,7 +52,7 @@ def rotate(license_id: str) -> Response:
 @member
 def ask_reset(license_id: str) -> Response:
     """What a reset of all servers means and costs."""
-    return _ask(_wanted(license_id), "reset")
+    return _ask(_opened(license_id), "reset")
 
 
 @bp.post(f"{_PATH}/reset")
@@ -72,13 +72,12 @@ def reset(license_id: str) -> Response:
 @member
 def ask_removal(license_id: str) -> Response:
     """What it costs to remove the server of `?network=`."""
-    wanted = _wanted(license_id)
+    dossier = _opened(license_id)
     network = sent_network(request.args.get("network", "")[:60])
-    slots = page.open_page(read(), wanted, user_id=visitor().id, now=shop().clock()).slots
-    slot = next((one for one in slots if one.network == network), None)
+    slot = next((one for one in dossier.slots if one.network == network), None)
     if slot is None:
         raise NotFound("slot")
-    return _ask(wanted, "removal", slot=slot)
+    return _ask(dossier, "removal", slot=slot)
 
 
 @bp.post(f"{_PATH}/removal")
@@ -101,11 +100,11 @@ def remove(license_id: str) -> Response:
 @member
 def ask_allowance(license_id: str) -> Response:
     """Whose place the server of `?address=` can take, and what that costs."""
-    wanted = _wanted(license_id)
+    dossier = _opened(license_id)
     address = sent_address(request.args.get("address", "")[:60])
-    license = page.get_license(read(), wanted, user_id=visitor().id)
+    license = get_license(read(), dossier.row.id, user_id=visitor().id)
     room, slots = page.plan_for(read(), license, address, now=shop().clock())
-    return _ask(wanted, "allowance", address=address, room=room, slots=slots)
+    return _ask(dossier, "allowance", address=address, room=room, slots=slots)
 
 
 @bp.post(f"{_PATH}/allowance")
@@ -195,22 +194,31 @@ def remove_address(license_id: str, address_id: str) -> Response:
 
 def _wanted(license_id: str) -> UUID:
     """Before anything else is read of the form: only owners learn that there is a licence."""
-    wanted = parse_id(license_id)
-    if wanted is None:
-        raise NotFound("license")
-    page.get_license(read(), wanted, user_id=visitor().id)
+    wanted = _id_of(license_id)
+    get_license(read(), wanted, user_id=visitor().id)
     return wanted
 
 
-def _ask(license_id: UUID, question: str, **facts: Any) -> Response:
-    now = shop().clock()
-    found = page.open_page(read(), license_id, user_id=visitor().id, now=now)
+def _opened(license_id: str) -> page.LicensePage:
+    """What the questions are about, for the owner alone as well."""
+    wanted = _id_of(license_id)
+    return page.open_page(read(), wanted, user_id=visitor().id, now=shop().clock())
+
+
+def _id_of(license_id: str) -> UUID:
+    wanted = parse_id(license_id)
+    if wanted is None:
+        raise NotFound("license")
+    return wanted
+
+
+def _ask(dossier: page.LicensePage, question: str, **facts: Any) -> Response:
     return render(
         "storefront/licenses/confirm.html",
         question=question,
-        dossier=found,
-        license=found.row,
-        budget=find_budget(read(), license_id, now=now),
+        dossier=dossier,
+        license=dossier.row,
+        budget=dossier.budget,
         **facts,
     )
 

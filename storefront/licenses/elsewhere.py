@@ -1,9 +1,9 @@
-"""Licences that come of a purchase made somewhere else: issued by its name. What becomes of them
-afterwards is in `endings`."""
+"""Licences that come of no order here: of a purchase made somewhere else, issued by its name (what
+becomes of them afterwards is in `endings`), or of staff, see `giveaways`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,7 +20,7 @@ from storefront.licenses.models import License, LicenseSource, LicenseStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """A purchase made elsewhere."""
+    """A purchase made elsewhere, or a form by which staff gave something away."""
 
     source: LicenseSource
     reference: str
@@ -46,19 +46,37 @@ def issue_foreign(
     vault: KeyVault,
     now: datetime,
 ) -> int:
-    """Issue a new key for each grant; returns how many are new.
+    """Issue a new key for each grant of a purchase; returns how many are new.
 
     Idempotent by (source, reference, product, unit): the database refuses a second licence for the
     same unit (K1).
     """
-    issued = [
-        _issue(session, grant, origin=origin, user_id=user_id, vault=vault, now=now)
+    issued = insert_foreign(session, grants, origin=origin, user_id=user_id, vault=vault, now=now)
+    for license_id in issued:
+        record_event(
+            session, license_id, "issued", actor=SYSTEM, detail={"source": origin.source.value}
+        )
+    return len(issued)
+
+
+def insert_foreign(
+    session: Session,
+    grants: Iterable[ForeignGrant],
+    *,
+    origin: Origin,
+    user_id: UUID,
+    vault: KeyVault,
+    now: datetime,
+) -> Sequence[UUID]:
+    """The same without the diary, which is for the caller to write: returns the new licences."""
+    issued = (
+        _insert(session, grant, origin=origin, user_id=user_id, vault=vault, now=now)
         for grant in grants
-    ]
-    return sum(issued)
+    )
+    return [license_id for license_id in issued if license_id is not None]
 
 
-def _issue(
+def _insert(
     session: Session,
     grant: ForeignGrant,
     *,
@@ -66,16 +84,16 @@ def _issue(
     user_id: UUID,
     vault: KeyVault,
     now: datetime,
-) -> bool:
+) -> UUID | None:
     if session.scalar(
         select(License.id).where(
             _of(origin), License.product_id == grant.product_id, License.unit == grant.unit
         )
     ):
-        return False
+        return None
     sealed = vault.seal(vault.make_key())
     days = grant.duration_days
-    license_id = session.scalar(
+    return session.scalar(
         insert(License)
         .values(
             id=new_id(),
@@ -96,12 +114,6 @@ def _issue(
         .on_conflict_do_nothing(index_elements=["source", "source_reference", "product_id", "unit"])
         .returning(License.id)
     )
-    if license_id is None:
-        return False
-    record_event(
-        session, license_id, "issued", actor=SYSTEM, detail={"source": origin.source.value}
-    )
-    return True
 
 
 def _of(origin: Origin) -> ColumnElement[bool]:

@@ -13,6 +13,8 @@ from storefront.hx import render, see_other
 from storefront.kit.ids import parse_id
 from storefront.licenses import gifts, page
 from storefront.licenses.forms import error_text, typed
+from storefront.licenses.gift_queries import is_offered_to, list_gifts_for
+from storefront.licenses.queries import get_license
 from storefront.web import limiter, member, read, shop, visitor
 
 bp = Blueprint("license_gifts", __name__)
@@ -22,7 +24,7 @@ bp = Blueprint("license_gifts", __name__)
 @member
 def ask(license_id: str) -> Response:
     """Whom to give it to, and what becomes of the key and the servers."""
-    return _form(_wanted(license_id))
+    return _form(_id_of(license_id))
 
 
 @bp.post("/account/licenses/<license_id>/gift")
@@ -102,16 +104,21 @@ def decline(gift_id: str) -> Response:
 
 
 def _wanted(license_id: str) -> UUID:
+    wanted = _id_of(license_id)
+    get_license(read(), wanted, user_id=visitor().id)
+    return wanted
+
+
+def _id_of(license_id: str) -> UUID:
     wanted = parse_id(license_id)
     if wanted is None:
         raise NotFound("license")
-    page.get_license(read(), wanted, user_id=visitor().id)
     return wanted
 
 
 def _offered(gift_id: str) -> UUID:
     wanted = parse_id(gift_id)
-    if wanted is None or not gifts.is_offered_to(read(), wanted, visitor().id):
+    if wanted is None or not is_offered_to(read(), wanted, visitor().id):
         raise NotFound("gift")
     return wanted
 
@@ -130,7 +137,7 @@ def _form(license_id: UUID, *, refusal: DomainError | None = None) -> Response:
 
 
 def _offer(gift_id: UUID, *, status: int = 200, asks_again: bool = False) -> Response:
-    waiting = gifts.list_gifts_for(read(), visitor().id, now=shop().clock())
+    waiting = list_gifts_for(read(), visitor().id, now=shop().clock())
     gift = next((one for one in waiting if one.id == gift_id), None)
     if gift is None:
         return render("storefront/licenses/gift_over.html", status=410)

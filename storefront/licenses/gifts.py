@@ -6,24 +6,22 @@ The licence's row is locked before the gift's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from storefront.accounts.models import User
 from storefront.accounts.service import record_audit
-from storefront.catalog.models import Product
 from storefront.errors import Conflict, Invalid, NotFound
 from storefront.kit.ids import new_id
 from storefront.kit.state import AlreadyDone, Moved
 from storefront.licenses.actors import LICENSE, Owner, lock_license
 from storefront.licenses.events import by_owner, record_event
 from storefront.licenses.gift_models import GIFT_MACHINE, GiftAction, GiftState, LicenseGift
+from storefront.licenses.gift_queries import find_offered_license, names_of
 from storefront.licenses.keys import KeyVault
 from storefront.licenses.models import AddressMode, License, LicenseStatus
 from storefront.licenses.notices import tell_person
@@ -32,20 +30,6 @@ from storefront.licenses.usage_models import LicenseAddress, LicenseSlot
 
 GIFT_LIFETIME: Final = timedelta(days=7)
 LONGEST_RECIPIENT: Final = 254
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GiftRow:
-    """A gift that waits, as giver and receiver see it."""
-
-    id: UUID
-    license_id: UUID
-    name_th: str
-    name_en: str
-    giver_name: str
-    recipient: str
-    created_at: datetime
-    expires_at: datetime
 
 
 def give_license(
@@ -64,7 +48,7 @@ def give_license(
     giver = session.get_one(User, giver_id)
     if giver.is_guest:
         raise Conflict("guests_cannot_give")
-    if wanted in _names_of(giver):
+    if wanted in names_of(giver):
         raise Invalid("gift_to_yourself")
     _check_givable(license, now=now)
     waiting = _lock_waiting(session, license_id, now=now)
@@ -147,40 +131,6 @@ def withdraw_gift(session: Session, license_id: UUID, *, giver_id: UUID, now: da
         record_event(session, license_id, "gift_withdrawn", actor=by_owner(giver_id))
 
 
-def find_offer(session: Session, license_id: UUID, *, now: datetime) -> GiftRow | None:
-    """The offer of this licence that waits; for its owner."""
-    rows = _rows(session, LicenseGift.license_id == license_id, now=now)
-    return rows[0] if rows else None
-
-
-def list_gifts_for(session: Session, user_id: UUID, *, now: datetime) -> Sequence[GiftRow]:
-    """What waits for this person, the newest first; nothing for guests. Two queries."""
-    user = session.get_one(User, user_id)
-    return _rows(session, _is_for(user), now=now) if _names_of(user) else ()
-
-
-def is_offered_to(session: Session, gift_id: UUID, user_id: UUID) -> bool:
-    """Whether this gift was meant for this person, whatever has become of it."""
-    user = session.get_one(User, user_id)
-    if not _names_of(user):
-        return False
-    is_theirs = or_(_is_for(user), LicenseGift.receiver_id == user_id)
-    return (
-        session.scalar(select(LicenseGift.id).where(LicenseGift.id == gift_id, is_theirs))
-        is not None
-    )
-
-
-def find_owned_since(session: Session, license_id: UUID) -> datetime | None:
-    """When the licence came to its owner as a gift, None for who bought it: what was before is
-    none of theirs."""
-    return session.scalar(
-        select(func.max(LicenseGift.closed_at)).where(
-            LicenseGift.license_id == license_id, LicenseGift.state == GiftState.ACCEPTED
-        )
-    )
-
-
 def read_recipient(text: str) -> str:
     """A Discord name (an @ before it is forgiven) or an e-mail address in small letters. Raises
     Invalid `bad_recipient`."""
@@ -188,17 +138,6 @@ def read_recipient(text: str) -> str:
     if not 2 <= len(wanted) <= LONGEST_RECIPIENT or any(symbol.isspace() for symbol in wanted):
         raise Invalid("bad_recipient")
     return wanted
-
-
-def _names_of(user: User) -> tuple[str, ...]:
-    if user.is_guest:
-        return ()
-    email = (user.email.lower(),) if user.email and user.email_verified else ()
-    return (user.username.lower(), *email)
-
-
-def _is_for(user: User) -> ColumnElement[bool]:
-    return and_(LicenseGift.recipient.in_(_names_of(user)), LicenseGift.giver_id != user.id)
 
 
 def _check_givable(license: License, *, now: datetime) -> None:
@@ -225,13 +164,7 @@ def _lock_waiting(session: Session, license_id: UUID, *, now: datetime) -> Licen
 
 def _lock_for(session: Session, gift_id: UUID, *, user_id: UUID) -> tuple[License, LicenseGift]:
     """Licence and gift, for whom it was offered or who took it."""
-    user = session.get_one(User, user_id)
-    is_theirs = or_(_is_for(user), LicenseGift.receiver_id == user_id)
-    found = None
-    if _names_of(user):
-        found = session.scalar(
-            select(LicenseGift.license_id).where(LicenseGift.id == gift_id, is_theirs)
-        )
+    found = find_offered_license(session, gift_id, user_id)
     if found is None:
         raise NotFound("gift")
     license = lock_license(session, found)
@@ -284,28 +217,3 @@ def _tell_receiver(
             path=f"/account/gifts/{gift.id}",
             context={"who": giver.display_name},
         )
-
-
-def _rows(session: Session, which: ColumnElement[bool], *, now: datetime) -> Sequence[GiftRow]:
-    found = session.execute(
-        select(LicenseGift, Product.name_th, Product.name_en, User.display_name)
-        .join(License, License.id == LicenseGift.license_id)
-        .join(Product, Product.id == License.product_id)
-        .join(User, User.id == LicenseGift.giver_id)
-        .where(which, LicenseGift.state == GiftState.PENDING, LicenseGift.expires_at > now)
-        .order_by(LicenseGift.id.desc())
-        .limit(50)
-    )
-    return tuple(
-        GiftRow(
-            id=gift.id,
-            license_id=gift.license_id,
-            name_th=name_th,
-            name_en=name_en,
-            giver_name=giver,
-            recipient=gift.recipient,
-            created_at=gift.created_at,
-            expires_at=gift.expires_at,
-        )
-        for gift, name_th, name_en, giver in found
-    )

@@ -72,6 +72,7 @@ class LicenseSource(StrEnum):
 
     ORDER = "order"
     TEBEX = "tebex"
+    STAFF = "staff"
 
 
 class AddressMode(StrEnum):
@@ -86,7 +87,8 @@ class License(Identified, Base):
     look-up, its first four symbols for people, and an encrypted copy for its owner. `cause` is
     the refund or dispute that ended it, which alone may bring it back to `status_before`.
 
-    It comes of a line of an order, or of a purchase elsewhere that `source_reference` names.
+    It comes of a line of an order, or of what `source_reference` names: a purchase elsewhere, or
+    the form by which staff gave it away.
     `variant_id` is the tier it was bought as, which of a bundle's part is the bundle's.
     """
 
@@ -94,7 +96,7 @@ class License(Identified, Base):
     __table_args__ = (
         UniqueConstraint("order_line_id", "product_id", "unit"),
         UniqueConstraint("source", "source_reference", "product_id", "unit"),
-        CheckConstraint("source IN ('order', 'tebex')", name="source"),
+        CheckConstraint("source IN ('order', 'tebex', 'staff')", name="source"),
         CheckConstraint(
             "(source = 'order') = (order_line_id IS NOT NULL)"
             " AND (source = 'order') = (source_reference IS NULL)",
@@ -138,6 +140,11 @@ class License(Identified, Base):
     product: Mapped[Product] = relationship(lazy="raise")
     variant: Mapped[Variant] = relationship(lazy="raise")
     user: Mapped[User] = relationship(lazy="raise")
+
+    @property
+    def purchase_reference(self) -> str | None:
+        """The purchase elsewhere that it comes of, as people know it; None for all others."""
+        return self.source_reference if self.source == LicenseSource.TEBEX else None
 
     def effective_status(self, now: datetime) -> LicenseStatus:
         """See `effective_status` below."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select
@@ -21,12 +21,10 @@ from sqlalchemy.orm import Session
 from storefront.errors import Conflict, DomainError, Kind, NotFound
 from storefront.licenses.actors import Actor, Owner, lock_license, record_change
 from storefront.licenses.addresses import network_of
+from storefront.licenses.budgets import COUNTS, find_budget
 from storefront.licenses.models import License, LicenseStatus
-from storefront.licenses.rules import MOVE_WINDOW, MoveBudget, budget_of, is_live
-from storefront.licenses.usage_models import Address, LicenseEvent, LicenseSlot, Network
-
-# Stands in the detail of an event that counts as a move.
-_COUNTS: Final = "counts"
+from storefront.licenses.rules import is_live
+from storefront.licenses.usage_models import Address, LicenseSlot, Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +34,6 @@ class Room:
 
     takes: LicenseSlot | None
     counts: bool
-
-
-def find_budget(session: Session, license_id: UUID, *, now: datetime) -> MoveBudget:
-    """What moves the owner of a licence has left; moves of an earlier owner count too."""
-    made = session.scalars(
-        select(LicenseEvent.created_at).where(
-            LicenseEvent.license_id == license_id,
-            LicenseEvent.created_at > now - MOVE_WINDOW,
-            LicenseEvent.detail[_COUNTS].astext == "true",
-        )
-    ).all()
-    return budget_of(made, now=now)
 
 
 def list_slots(session: Session, license_id: UUID) -> Sequence[LicenseSlot]:
@@ -224,7 +210,7 @@ def _record(
     slots: Sequence[LicenseSlot],
     **more: Any,
 ) -> None:
-    detail = {_COUNTS: counts, "freed": [str(slot.network) for slot in slots], **more}
+    detail = {COUNTS: counts, "freed": [str(slot.network) for slot in slots], **more}
     record_change(session, license.id, action, by=by, audit=audit, detail=detail)
 
 

@@ -11,15 +11,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from storefront.errors import NotFound
 from storefront.licenses.addresses import network_of
 from storefront.licenses.allowing import list_addresses
-from storefront.licenses.gifts import GiftRow, find_offer, find_owned_since
+from storefront.licenses.budgets import find_budgets
+from storefront.licenses.gift_queries import WaitingOffer, find_standing
 from storefront.licenses.models import AddressMode, License, LicenseStatus
-from storefront.licenses.moves import Room, find_budget, list_slots, plan_room
-from storefront.licenses.queries import LicenseRow, find_license
-from storefront.licenses.rules import ROTATIONS, MoveBudget, is_live
-from storefront.licenses.service import count_rotations
+from storefront.licenses.moves import Room, list_slots, plan_room
+from storefront.licenses.queries import LicenseRow, get_license_row
+from storefront.licenses.rules import MoveBudget, is_live
 from storefront.licenses.usage_models import (
     Address,
     LicenseAddress,
@@ -97,7 +96,7 @@ class LicensePage:
     room: Room | None
     checks: Sequence[CheckRow]
     events: Sequence[EventRow]
-    offer: GiftRow | None
+    offer: WaitingOffer | None
     is_held: bool
 
     @property
@@ -112,37 +111,25 @@ class LicensePage:
         return is_open and self.rotations_left > 0
 
 
-def get_license(session: Session, license_id: UUID, *, user_id: UUID) -> License:
-    """The licence of this owner. Raises NotFound for anybody else's."""
-    license = session.scalar(
-        select(License)
-        .where(License.id == license_id, License.user_id == user_id)
-        .execution_options(populate_existing=True)
-    )
-    if license is None:
-        raise NotFound("license")
-    return license
-
-
 def open_page(session: Session, license_id: UUID, *, user_id: UUID, now: datetime) -> LicensePage:
-    """The page of a licence for its owner, in at most ten queries. What was before it came as a
-    gift is not shown. Raises NotFound for anybody else's."""
-    license = get_license(session, license_id, user_id=user_id)
-    row = find_license(session, license_id, now=now)
+    """The page of a licence for its owner, in seven queries. What was before it came as a gift is
+    not shown. Raises NotFound for anybody else's."""
+    license, row = get_license_row(session, license_id, user_id=user_id, now=now)
     slots = list_slots(session, license_id)
     addresses = list_addresses(session, license_id)
-    since = find_owned_since(session, license_id)
+    gifts = find_standing(session, license_id, now=now)
+    budgets = find_budgets(session, license_id, now=now)
     return LicensePage(
         row=row,
         mode=AddressMode(license.address_mode),
         slots=[_slot(slot, now) for slot in slots],
         addresses=addresses,
-        budget=find_budget(session, license_id, now=now),
-        rotations_left=max(0, ROTATIONS - count_rotations(session, license_id, now=now)),
+        budget=budgets.moves,
+        rotations_left=budgets.rotations_left,
         room=_room(license, slots, now),
-        checks=_checks(session, license, slots, addresses, since=since),
-        events=_events(session, license, user_id, since=since),
-        offer=find_offer(session, license_id, now=now),
+        checks=_checks(session, license, slots, addresses, since=gifts.owned_since),
+        events=_events(session, license, user_id, since=gifts.owned_since),
+        offer=gifts.offer,
         is_held=license.cause is not None,
     )
 

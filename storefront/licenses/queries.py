@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ScalarSelect, Select, func, select
 from sqlalchemy.orm import Session
 
 from storefront.catalog.models import Product, Release, Variant
 from storefront.errors import NotFound
 from storefront.licenses.models import License, LicenseStatus
+from storefront.licenses.rules import IDLE_AFTER
+from storefront.licenses.usage_models import LicenseSlot
 from storefront.orders.models import Order, OrderLine
 
 _HIDDEN = "-••••-••••-••••"
@@ -22,7 +22,7 @@ _HIDDEN = "-••••-••••-••••"
 @dataclass(frozen=True, slots=True)
 class LicenseRow:
     """One licence as its owner and staff see it in a list; the key is masked. Without an order and
-    its reference where it was a gift."""
+    its reference where it was a gift, of somebody or of the shop."""
 
     id: UUID
     product_id: UUID
@@ -56,16 +56,37 @@ class LicenseCount:
 
 
 def list_licenses(session: Session, user_id: UUID, *, now: datetime) -> tuple[LicenseRow, ...]:
-    """One person's licences, newest first, with the status that counts at `now`; two queries."""
-    return _rows(session, _licenses().where(License.user_id == user_id), now)
+    """One person's licences, newest first, with the status that counts at `now`; one query."""
+    query = _licenses().add_columns(_latest_release(now)).where(License.user_id == user_id)
+    return tuple(_row(*row, now=now) for row in session.execute(query))
 
 
-def find_license(session: Session, license_id: UUID, *, now: datetime) -> LicenseRow:
-    """One licence; two queries. Whose it is was checked by the caller. Raises NotFound."""
-    rows = _rows(session, _licenses().where(License.id == license_id), now)
-    if not rows:
+def get_license(session: Session, license_id: UUID, *, user_id: UUID) -> License:
+    """The licence of this owner, read anew. Raises NotFound for anybody else's."""
+    license = session.scalar(
+        select(License)
+        .where(License.id == license_id, License.user_id == user_id)
+        .execution_options(populate_existing=True)
+    )
+    if license is None:
         raise NotFound("license")
-    return rows[0]
+    return license
+
+
+def get_license_row(
+    session: Session, license_id: UUID, *, user_id: UUID, now: datetime
+) -> tuple[License, LicenseRow]:
+    """The licence of this owner, read anew, and how it is shown; one query. Raises NotFound for
+    anybody else's."""
+    found = session.execute(
+        _licenses()
+        .add_columns(_latest_release(now))
+        .where(License.id == license_id, License.user_id == user_id)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("license")
+    return found[0], _row(*found, now=now)
 
 
 def list_order_licenses(
@@ -81,7 +102,7 @@ def list_order_licenses(
     if owner_id is not None:
         query = query.where(License.user_id == owner_id)
     found = session.execute(query).all()
-    return tuple(_row(*row, {}, now) for row in found)
+    return tuple(_row(*row, None, now=now) for row in found)
 
 
 def count_licenses(session: Session, user_id: UUID, *, now: datetime) -> LicenseCount:
@@ -110,6 +131,24 @@ def find_owned_products(session: Session, user_id: UUID, *, now: datetime) -> fr
     )
 
 
+def count_servers(session: Session, product_id: UUID, version: str, *, now: datetime) -> int:
+    """How many servers run this version of a product: they hold a slot, and have asked within the
+    last 24 hours."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(LicenseSlot)
+            .join(License, License.id == LicenseSlot.license_id)
+            .where(
+                License.product_id == product_id,
+                LicenseSlot.version == version,
+                LicenseSlot.last_seen_at > now - IDLE_AFTER,
+            )
+        )
+        or 0
+    )
+
+
 def mask_key(hint: str) -> str:
     """A key as it is shown before somebody asks for it: its first four symbols."""
     return hint + _HIDDEN
@@ -126,23 +165,14 @@ def _licenses() -> Select[License, Product, Variant, OrderLine | None, Order | N
     )
 
 
-def _rows(
-    session: Session,
-    query: Select[License, Product, Variant, OrderLine | None, Order | None],
-    now: datetime,
-) -> tuple[LicenseRow, ...]:
-    found = session.execute(query).all()
-    latest = _latest_releases(session, {row[0].product_id for row in found}, now)
-    return tuple(_row(*row, latest, now) for row in found)
-
-
 def _row(
     license: License,
     product: Product,
     variant: Variant,
     line: OrderLine | None,
     order: Order | None,
-    latest: Mapping[UUID, str],
+    latest_release: str | None,
+    *,
     now: datetime,
 ) -> LicenseRow:
     # What came as a gift came of an order that is none of its owner's business.
@@ -164,27 +194,24 @@ def _row(
         created_at=license.created_at,
         expires_at=license.expires_at,
         order_id=order.id if order and is_bought else None,
-        order_reference=order.reference if order and is_bought else license.source_reference or "",
-        latest_release=latest.get(product.id),
+        order_reference=order.reference
+        if order and is_bought
+        else license.purchase_reference or "",
+        latest_release=latest_release,
     )
 
 
-def _latest_releases(
-    session: Session, product_ids: Iterable[UUID], now: datetime
-) -> dict[UUID, str]:
+def _latest_release(now: datetime) -> ScalarSelect[str | None]:
     """A beta only where there is nothing else: whoever wants one finds it among the downloads."""
-    wanted = set(product_ids)
-    if not wanted:
-        return {}
-    is_beta = Release.channel == "beta"
-    rows = session.execute(
-        select(Release.product_id, Release.version)
-        .ext(distinct_on(Release.product_id))
+    return (
+        select(Release.version)
         .where(
-            Release.product_id.in_(wanted),
+            Release.product_id == License.product_id,
             Release.published_at <= now,
             Release.yanked_at.is_(None),
         )
-        .order_by(Release.product_id, is_beta, Release.version_key.desc())
+        .order_by(Release.channel == "beta", Release.version_key.desc())
+        .limit(1)
+        .correlate(License)
+        .scalar_subquery()
     )
-    return {row.product_id: row.version for row in rows}

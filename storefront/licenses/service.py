@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,13 +20,13 @@ from storefront.accounts.service import record_audit
 from storefront.errors import Conflict, DomainError, Invalid, Kind, NotFound
 from storefront.kit.ids import new_id
 from storefront.licenses.actors import LICENSE, Actor, Owner, Staff, lock_license, record_change
+from storefront.licenses.budgets import count_rotations
 from storefront.licenses.events import SYSTEM, by_owner, by_staff, record_event
 from storefront.licenses.keys import KeyVault
 from storefront.licenses.models import License, LicenseAction, LicenseStatus
 from storefront.licenses.notices import tell_person
-from storefront.licenses.rules import LONGEST_NOTE, MOST_DAYS, ROTATION_WINDOW, ROTATIONS
+from storefront.licenses.rules import LONGEST_NOTE, MOST_DAYS, ROTATIONS
 from storefront.licenses.states import forget_cause, settle_expiry, take_action
-from storefront.licenses.usage_models import LicenseEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,21 +240,6 @@ def _check_owner_may_rotate(session: Session, license: License, *, now: datetime
         raise Conflict(f"license_is_{license.status}")
     if count_rotations(session, license.id, now=now) >= ROTATIONS:
         raise DomainError("too_many_rotations", Kind.TOO_MANY)
-
-
-def count_rotations(session: Session, license_id: UUID, *, now: datetime) -> int:
-    """How often owners have changed this key in the last 24 hours."""
-    return int(
-        session.scalar(
-            select(func.count()).where(
-                LicenseEvent.license_id == license_id,
-                LicenseEvent.action == "key_rotated",
-                LicenseEvent.actor.startswith("user:"),
-                LicenseEvent.created_at > now - ROTATION_WINDOW,
-            )
-        )
-        or 0
-    )
 
 
 def _tell_of_change(

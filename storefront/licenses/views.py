@@ -11,7 +11,8 @@ from storefront.accounts.rules import is_recent
 from storefront.errors import NotFound
 from storefront.hx import render
 from storefront.kit.ids import parse_id
-from storefront.licenses import gifts, page, queries, service
+from storefront.licenses import page, queries, service
+from storefront.licenses.gift_queries import list_gifts_for
 from storefront.web import limiter, member, read, shop, visitor
 
 bp = Blueprint("licenses", __name__)
@@ -25,7 +26,7 @@ def index() -> Response:
     return render(
         "storefront/licenses/index.html",
         licenses=queries.list_licenses(read(), visitor().id, now=now),
-        gifts=gifts.list_gifts_for(read(), visitor().id, now=now),
+        gifts=list_gifts_for(read(), visitor().id, now=now),
     )
 
 
@@ -73,9 +74,9 @@ def _page(
 
 
 def _wanted(license_id: str) -> UUID:
-    """The id in the address, of a licence of the visitor's. Raises NotFound for all others."""
+    """The id in the address; whose licence that is, says whoever reads it. Raises NotFound for
+    what is no id."""
     wanted = parse_id(license_id)
     if wanted is None:
         raise NotFound("license")
-    page.get_license(read(), wanted, user_id=visitor().id)
     return wanted

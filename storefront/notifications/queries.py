@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import Session
 
 from storefront.kit.ids import parse_id
@@ -34,13 +34,15 @@ class NoticeRow:
 
 def count_unread(session: Session, user_id: UUID) -> int:
     """How many notices this person has not read."""
-    return int(
-        session.scalar(
-            select(func.count()).where(
-                Notification.user_id == user_id, Notification.read_at.is_(None)
-            )
-        )
-        or 0
+    return session.scalar(select(unread_of(user_id))) or 0
+
+
+def unread_of(user_id: UUID) -> ScalarSelect[int]:
+    """The same number as part of a larger query."""
+    return (
+        select(func.count())
+        .where(Notification.user_id == user_id, Notification.read_at.is_(None))
+        .scalar_subquery()
     )
 
 

@@ -29,10 +29,11 @@ from storefront.renewals.rules import Offers, Standing, Terms, Tier, credit_of_u
 
 _CLOSED = (LicenseStatus.REVOKED, LicenseStatus.SUSPENDED)
 _DISPUTE = "dispute:"
+_Row = Row[*tuple[Any, ...]]
 
 
 def list_offers(session: Session, user_id: UUID, *, now: datetime) -> Mapping[UUID, Offers]:
-    """What can be bought for each key of one person, by licence; four queries."""
+    """What can be bought for each key of one person, by licence; three queries."""
     return _find(session, License.user_id == user_id, now=now, for_order=None)
 
 
@@ -77,20 +78,23 @@ def is_built_on(session: Session, line_ids: Collection[UUID]) -> bool:
 def _find(
     session: Session, which: ColumnElement[bool], *, now: datetime, for_order: UUID | None
 ) -> Mapping[UUID, Offers]:
-    rows = session.execute(_licenses(which)).all()
-    if not rows:
+    histories: defaultdict[UUID, list[_Row]] = defaultdict(list)
+    for row in session.execute(_licenses(which)):
+        histories[row.id].append(row)
+    if not histories:
         return {}
-    tiers = _list_tiers(session, {row.product_id for row in rows}, now=now, for_order=for_order)
-    changes = _list_changes(session, [row.id for row in rows])
+    product_ids = {rows[0].product_id for rows in histories.values()}
+    tiers = _list_tiers(session, product_ids, now=now, for_order=for_order)
     return {
-        row.id: offers_for(
-            _standing(row, changes[row.id], for_order), tiers[row.product_id], now=now
-        )
-        for row in rows
+        license_id: offers_for(_standing(rows, for_order), tiers[rows[0].product_id], now=now)
+        for license_id, rows in histories.items()
     }
 
 
 def _licenses(which: ColumnElement[bool]) -> Any:
+    """Each licence with what it was bought by, once for each change of its terms that stands, or
+    once without."""
+    paid = aliased(OrderLine)
     return (
         select(
             License.id,
@@ -109,9 +113,19 @@ def _licenses(which: ColumnElement[bool]) -> Any:
             OrderLine.total_satang,
             OrderLine.discount_satang,
             OrderLine.refunded_satang,
+            TermChange.state.label("change_state"),
+            TermChange.purpose.label("change_purpose"),
+            TermChange.withdrawn_for,
+            paid.order_id.label("change_order_id"),
+            (paid.total_satang - paid.discount_satang - paid.refunded_satang).label("change_paid"),
         )
         .join(Product, Product.id == License.product_id)
         .outerjoin(OrderLine, OrderLine.id == License.order_line_id)
+        .outerjoin(
+            TermChange,
+            (TermChange.license_id == License.id) & (TermChange.state != ChangeState.RELEASED),
+        )
+        .outerjoin(paid, paid.id == TermChange.order_line_id)
         .where(which)
     )
 
@@ -150,67 +164,43 @@ def _list_tiers(
     return tiers
 
 
-def _list_changes(
-    session: Session, license_ids: Collection[UUID]
-) -> Mapping[UUID, Sequence[Row[*tuple[Any, ...]]]]:
-    rows = session.execute(
-        select(
-            TermChange.license_id,
-            TermChange.state,
-            TermChange.purpose,
-            TermChange.withdrawn_for,
-            OrderLine.order_id,
-            OrderLine.total_satang,
-            OrderLine.discount_satang,
-            OrderLine.refunded_satang,
-        )
-        .join(OrderLine, OrderLine.id == TermChange.order_line_id)
-        .where(TermChange.license_id.in_(license_ids), TermChange.state != ChangeState.RELEASED)
-    )
-    changes: defaultdict[UUID, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
-    for row in rows:
-        changes[row.license_id].append(row)
-    return changes
-
-
-def _standing(
-    row: Row[*tuple[Any, ...]],
-    changes: Sequence[Row[*tuple[Any, ...]]],
-    for_order: UUID | None,
-) -> Standing:
-    is_part = row.bought_id is not None and row.bought_id != row.product_id
+def _standing(rows: Sequence[_Row], for_order: UUID | None) -> Standing:
+    license = rows[0]
+    changes = [row for row in rows if row.change_state is not None]
+    is_part = license.bought_id is not None and license.bought_id != license.product_id
     is_disputed = any(
         cause.startswith(_DISPUTE) for change in changes for cause in change.withdrawn_for
     )
     return Standing(
-        license_id=row.id,
-        key_hint=row.key_hint,
-        terms=Terms(row.variant_id, row.slots, row.expires_at),
-        issued_at=row.created_at,
+        license_id=license.id,
+        key_hint=license.key_hint,
+        terms=Terms(license.variant_id, license.slots, license.expires_at),
+        issued_at=license.created_at,
         credits=[
-            *([] if is_part or row.bought_id is None else [_credit_of_purchase(row)]),
+            *([] if is_part or license.bought_id is None else [_credit_of_purchase(license)]),
             *(
-                Money(change.total_satang - change.discount_satang - change.refunded_satang)
+                Money(change.change_paid)
                 for change in changes
-                if change.purpose == Purpose.UPGRADE
-                and change.state == ChangeState.APPLIED
+                if change.change_purpose == Purpose.UPGRADE
+                and change.change_state == ChangeState.APPLIED
                 and not change.withdrawn_for
             ),
         ],
         is_part=is_part,
         is_closed=(
-            row.status in _CLOSED
-            or row.source != LicenseSource.ORDER
-            or row.product_status != ProductStatus.PUBLISHED
+            license.status in _CLOSED
+            or license.source != LicenseSource.ORDER
+            or license.product_status != ProductStatus.PUBLISHED
             or is_disputed
         ),
         is_claimed=any(
-            change.state == ChangeState.HELD and change.order_id != for_order for change in changes
+            change.change_state == ChangeState.HELD and change.change_order_id != for_order
+            for change in changes
         ),
     )
 
 
-def _credit_of_purchase(row: Row[*tuple[Any, ...]]) -> Money:
+def _credit_of_purchase(row: _Row) -> Money:
     return credit_of_unit(
         paid=Money(row.total_satang - row.discount_satang),
         refunded=Money(row.refunded_satang),

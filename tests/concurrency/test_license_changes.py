@@ -19,11 +19,12 @@ from storefront.kit.money import baht
 from storefront.licenses.actors import Owner
 from storefront.licenses.addresses import network_of
 from storefront.licenses.allowing import allow_address
+from storefront.licenses.budgets import find_budget
 from storefront.licenses.events import record_event
 from storefront.licenses.gift_models import LicenseGift
 from storefront.licenses.gifts import accept_gift, give_license, withdraw_gift
 from storefront.licenses.models import License
-from storefront.licenses.moves import find_budget, free_slot, reset_slots
+from storefront.licenses.moves import free_slot, reset_slots
 from storefront.licenses.service import extend_license, revoke_license, rotate_key
 from tests.concurrency.racing import codes_of, race, race_transactions, successes_in
 from tests.support.factories import Factory

@@ -308,8 +308,12 @@ INVARIANTS = {
         SELECT s.license_id FROM license_slots s JOIN licenses l ON l.id = s.license_id
         WHERE s.position > l.slots""",
     "K5 a licence that was issued has a diary": """
-        SELECT l.id FROM licenses l WHERE l.source = 'order' AND NOT EXISTS (
+        SELECT l.id FROM licenses l WHERE l.source IN ('order', 'staff') AND NOT EXISTS (
             SELECT 1 FROM license_events e WHERE e.license_id = l.id AND e.action = 'issued')""",
+    "A2 what staff gave away stands in the audit once": """
+        SELECT l.id FROM licenses l LEFT JOIN audit_entries a
+            ON a.action = 'give_license' AND a.subject_id = l.id::text AND a.actor_id IS NOT NULL
+        WHERE l.source = 'staff' GROUP BY l.id HAVING count(a.id) <> 1""",
     "K5 owners move their servers at most five times in 30 days": """
         SELECT license_id FROM license_events
         WHERE detail->>'counts' = 'true' AND created_at > now() - interval '30 days'

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from storefront.accounts.models import SignInSession
 from storefront.bootstrap import Shop
 from storefront.kit.money import baht
-from tests.storefront.orders.purchases import QUERY_CEILING, buy, counted_queries
+from tests.storefront.orders.purchases import MEMBER_CEILING, buy, counted_queries
 from tests.support.factories import Factory, SignIn
 
 
@@ -74,7 +74,7 @@ def test_the_own_browser_is_marked_and_others_can_be_signed_out(
     assert page.count("127.0.0.1") == 2
     for session_id in ids:
         assert f'action="/en/account/sessions/{session_id}/revocation"' in page
-    assert len(queries) <= QUERY_CEILING
+    assert len(queries) <= MEMBER_CEILING
 
 
 def test_somebody_elses_browser_cannot_be_signed_out(

@@ -19,7 +19,7 @@ from tests.storefront.catalog.rows import add_image, add_tier, owner_of, set_sto
 from tests.support.browser import submit, text_of_page
 from tests.support.factories import Factory, SignIn
 
-MOST_STATEMENTS = 12
+MOST_STATEMENTS = 10
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
@@ -351,4 +351,4 @@ def test_no_state_takes_more_queries_than_the_ceiling(
     client.post("/cart/lines", data={"variant_id": owned.variants[0].id, "quantity": 1})
     with statements() as seen:
         assert client.get(f"/en/products/{product.slug}").status_code == 200
-    assert len(seen) <= MOST_STATEMENTS, "\n\n".join(seen)
+    assert 0 < len(seen) <= MOST_STATEMENTS, "\n\n".join(seen)

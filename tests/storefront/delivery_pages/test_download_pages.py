@@ -15,7 +15,7 @@ from storefront.delivery.models import Download
 from storefront.delivery.queries import list_downloads
 from storefront.kit.ids import new_id
 from storefront.licenses.models import License
-from tests.storefront.orders.purchases import QUERY_CEILING, buy, counted_queries
+from tests.storefront.orders.purchases import MEMBER_CEILING, buy, counted_queries
 from tests.support.downloads import license_of, store_archive
 from tests.support.factories import Factory, SignIn
 
@@ -251,4 +251,4 @@ def test_many_products_take_no_more_queries(
     with counted_queries(shop.database.engine) as queries:
         assert client.get("/account/downloads").status_code == 200
 
-    assert 0 < len(queries) <= QUERY_CEILING
+    assert 0 < len(queries) <= MEMBER_CEILING

@@ -13,12 +13,11 @@ from storefront.bootstrap import Shop
 from storefront.errors import Conflict, Invalid, NotFound
 from storefront.licenses.endings import end_units
 from storefront.licenses.gift_models import LicenseGift
+from storefront.licenses.gift_queries import find_standing, list_gifts_for
 from storefront.licenses.gifts import (
     accept_gift,
     decline_gift,
-    find_offer,
     give_license,
-    list_gifts_for,
     withdraw_gift,
 )
 from storefront.licenses.models import License
@@ -182,7 +181,7 @@ def test_withdrawn_and_declined_offers_cannot_be_taken(
             accept(shop, gift, friend)
         assert refused.value.code == "gift_over"
     with shop.database.reading() as session:
-        assert find_offer(session, license.id, now=shop.clock()) is None
+        assert find_standing(session, license.id, now=shop.clock()).offer is None
         states = session.scalars(select(LicenseGift.state).order_by(LicenseGift.id)).all()
     assert states == ["withdrawn", "declined"]
 

@@ -22,8 +22,9 @@ from storefront.licenses.allowing import (
     remove_address,
     set_address_mode,
 )
+from storefront.licenses.budgets import find_budget
 from storefront.licenses.models import AddressMode, License
-from storefront.licenses.moves import find_budget, free_slot, reset_slots
+from storefront.licenses.moves import free_slot, reset_slots
 from storefront.licenses.rules import budget_of
 from storefront.licenses.usage_models import LicenseEvent
 from tests.support.factories import Factory

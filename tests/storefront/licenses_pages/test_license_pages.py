@@ -17,7 +17,7 @@ from storefront.kit.ids import new_id
 from storefront.kit.money import baht
 from storefront.licenses.models import License, LicenseStatus
 from storefront.licenses.queries import count_licenses, list_licenses
-from tests.storefront.orders.purchases import QUERY_CEILING, buy, counted_queries
+from tests.storefront.orders.purchases import MEMBER_CEILING, buy, counted_queries
 from tests.support.factories import Factory, SignIn
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -224,7 +224,7 @@ def test_many_licences_take_no_more_queries(
     with counted_queries(shop.database.engine) as queries:
         assert client.get("/account/licenses").status_code == 200
 
-    assert 0 < len(queries) <= QUERY_CEILING
+    assert 0 < len(queries) <= MEMBER_CEILING
 
 
 def test_a_beta_is_offered_only_where_there_is_nothing_else(

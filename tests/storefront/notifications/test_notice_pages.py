@@ -18,7 +18,7 @@ from storefront.notifications.models import Notification
 from storefront.notifications.queries import count_unread, list_notifications
 from storefront.notifications.service import notify
 from storefront.notifications.texts import notice_text
-from tests.storefront.orders.purchases import QUERY_CEILING, counted_queries
+from tests.storefront.orders.purchases import MEMBER_CEILING, counted_queries
 from tests.support.factories import Factory, SignIn
 
 
@@ -188,4 +188,4 @@ def test_many_notices_take_no_more_queries(
     with counted_queries(shop.database.engine) as queries:
         assert client.get("/account/notifications").status_code == 200
 
-    assert 0 < len(queries) <= QUERY_CEILING
+    assert 0 < len(queries) <= MEMBER_CEILING

@@ -19,7 +19,7 @@ from storefront.printing import press
 from storefront.receipts.models import Receipt
 from storefront.receipts.queries import list_receipts
 from storefront.wallet.models import TopUp
-from tests.storefront.orders.purchases import QUERY_CEILING, buy, counted_queries
+from tests.storefront.orders.purchases import MEMBER_CEILING, buy, counted_queries
 from tests.storefront.receipts.refunding import give_back, receipts_of, register_seller
 from tests.support.browser import text_of_page
 from tests.support.factories import Factory, SignIn
@@ -219,7 +219,7 @@ def test_no_page_takes_more_queries_with_more_receipts(
     for page in (f"/en{LIST}", f"/en{LIST}/{receipt.id}", f"/en/account/orders/{order.id}"):
         with counted_queries(shop.database.engine) as queries:
             assert client.get(page).status_code == 200
-        assert len(queries) <= QUERY_CEILING, page
+        assert len(queries) <= MEMBER_CEILING, page
 
 
 def test_mails_about_money_lead_to_the_paper(

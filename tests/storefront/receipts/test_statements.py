@@ -20,7 +20,7 @@ from storefront.receipts import statement_views
 from storefront.wallet.history import Month, month_of
 from storefront.wallet.service import pay_from_wallet
 from storefront.wallet.statements import Holding, Statement, find_statement
-from tests.storefront.orders.purchases import QUERY_CEILING, buy, counted_queries
+from tests.storefront.orders.purchases import MEMBER_CEILING, buy, counted_queries
 from tests.support.browser import text_of_page
 from tests.support.factories import Factory, SignIn
 
@@ -199,4 +199,4 @@ def test_a_statement_of_many_movements_takes_few_queries(
 
     with counted_queries(shop.database.engine) as queries:
         assert owner.get(f"/en{STATEMENTS}/{month_of(shop.clock())}").status_code == 200
-    assert len(queries) <= QUERY_CEILING
+    assert len(queries) <= MEMBER_CEILING

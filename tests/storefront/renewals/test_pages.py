@@ -21,7 +21,7 @@ from storefront.providers.mail import Mail
 from storefront.receipts.models import Receipt
 from storefront.refunds.flow import refund_order
 from storefront.refunds.models import Destination, Refund
-from tests.storefront.orders.purchases import QUERY_CEILING, counted_queries
+from tests.storefront.orders.purchases import MEMBER_CEILING, counted_queries
 from tests.storefront.refunds.giving import draft
 from tests.storefront.renewals.keys import (
     buy_for,
@@ -262,4 +262,4 @@ def test_the_list_of_licences_costs_no_query_per_licence(
         own_key(shop, make, buyer, shelf.product)
     with counted_queries(shop.database.engine) as queries:
         tab.get("/en/account/licenses")
-    assert len(queries) <= QUERY_CEILING
+    assert len(queries) <= MEMBER_CEILING

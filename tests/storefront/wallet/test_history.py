@@ -26,7 +26,7 @@ from storefront.wallet.history import (
     parse_month,
 )
 from storefront.wallet.service import pay_from_wallet
-from tests.storefront.orders.purchases import QUERY_CEILING, buy, counted_queries
+from tests.storefront.orders.purchases import MEMBER_CEILING, buy, counted_queries
 from tests.support.browser import text_of_page
 from tests.support.factories import Factory, SignIn
 
@@ -151,4 +151,4 @@ def test_a_wallet_with_everything_in_it_stays_under_the_ceiling_of_queries(
     with counted_queries(shop.database.engine) as seen:
         page = owner.get("/en/account/wallet")
     assert page.status_code == 200
-    assert len(seen) <= QUERY_CEILING
+    assert len(seen) <= MEMBER_CEILING
