@@ -17,7 +17,7 @@ from storefront.bootstrap import Shop, boot
 from storefront.config import Settings
 from storefront.errors import DomainError
 from storefront.outbox import (
-    LEASE,
+    RENEW_EVERY,
     Claim,
     bury_exhausted,
     claim_message,
@@ -32,7 +32,6 @@ log = structlog.get_logger()
 # A message this old was not taken by a worker: the bell is broken, or its worker was killed.
 OVERDUE = timedelta(seconds=5)
 SWEEP_BATCH = 200
-RENEW_EVERY = LEASE / 4
 
 
 @functools.cache

@@ -22,6 +22,10 @@ from storefront.errors import Conflict, NotFound
 from storefront.kit.ids import new_id
 
 LEASE = timedelta(seconds=20)
+RENEW_EVERY = LEASE / 4
+# How long a task may hold something under a claim of its own. A killed worker has renewed its lease
+# that long ago at the most, so whoever takes the message over finds what it claimed free as well.
+CLAIM = LEASE - RENEW_EVERY
 MAX_ATTEMPTS = 12
 LONGEST_WAIT = timedelta(minutes=30)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,11 +24,12 @@ from storefront.discord_roles.models import (
 )
 from storefront.errors import Conflict, Invalid, NotFound
 from storefront.kit.ids import new_id
+from storefront.outbox import CLAIM
 
 MOST_RULES: Final = 200
 LONGEST_NAME: Final = 80
 # Longer than one call of Discord can take; renewed before each.
-HELD_FOR: Final = timedelta(seconds=45)
+HELD_FOR: Final = CLAIM
 _ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(7307121)")
 
 

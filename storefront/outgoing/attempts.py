@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from storefront.kit.ids import new_id
+from storefront.outbox import CLAIM
 from storefront.outgoing.models import (
     OPEN_STATES,
     DeliveryAction,
@@ -24,10 +25,11 @@ from storefront.outgoing.models import (
 from storefront.outgoing.notices import tell_of_switch_off
 from storefront.outgoing.rules import GONE, must_switch_off, wait_before
 from storefront.outgoing.service import give_up_open, move_delivery
-from storefront.providers.courier import TIMEOUT_SECONDS, Answer
+from storefront.providers.courier import Answer
 
-# Longer than an attempt can take, so that nobody takes over while one is under way.
-HELD_FOR: Final = timedelta(seconds=3 * TIMEOUT_SECONDS)
+# Longer than an attempt can take (ten seconds in all), so that nobody takes over while one is
+# under way.
+HELD_FOR: Final = CLAIM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ def claim_attempt(session: Session, delivery_id: UUID, *, now: datetime) -> Parc
     somebody else makes it, or its endpoint is off.
 
     A conditional update: of two workers at once exactly one gets it, and whoever dies with it
-    loses it after 30 s.
+    loses it after 15 s.
     """
     is_on = (
         select(OutgoingEndpoint.id)

@@ -116,7 +116,8 @@ def plan_deliveries(session: Session, *, now: datetime) -> int:
     server that hangs costs ten seconds now and then, and not ten for everything that waits.
 
     Safe to run at any time: a delivery is enqueued once a minute at most, and made by one at a
-    time (`attempts.claim_attempt`).
+    time (`attempts.claim_attempt`). What somebody makes right now is left out: enqueued too soon,
+    it would have used up its minute.
     """
     place = (
         func.row_number()
@@ -144,6 +145,7 @@ def plan_deliveries(session: Session, *, now: datetime) -> int:
         .where(
             OutgoingDelivery.state.in_(OPEN_STATES),
             OutgoingDelivery.due_at <= now,
+            OutgoingDelivery.claimed_until.is_(None) | (OutgoingDelivery.claimed_until <= now),
             OutgoingEndpoint.enabled,
         )
         .subquery()

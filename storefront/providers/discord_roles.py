@@ -15,9 +15,12 @@ import requests
 from storefront.db import forbid_open_transaction
 from storefront.errors import DomainError, Kind, Unavailable
 
-TIMEOUT_SECONDS: Final = 10
+CONNECT_SECONDS: Final = 2.0
+ANSWER_SECONDS: Final = 4.0
 # A limit that ends sooner is waited for; for a longer one the work is put back.
 SHORT_WAIT_SECONDS: Final = 2.0
+LONGEST_CALL_SECONDS: Final = 2 * (CONNECT_SECONDS + ANSWER_SECONDS) + SHORT_WAIT_SECONDS
+"""Asked, told to wait, and asked again."""
 UNKNOWN_MEMBER, UNKNOWN_USER, UNKNOWN_ROLE = 10007, 10013, 10011
 AGENT: Final = "DiscordBot (https://discord.com, 1.0)"
 
@@ -115,7 +118,7 @@ class DiscordRoles:
                 method,
                 f"{self._members}/{path}",
                 headers=self._headers,
-                timeout=TIMEOUT_SECONDS,
+                timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
                 allow_redirects=False,
             )
         except requests.RequestException as error:

@@ -62,7 +62,11 @@ def test_asking_the_gateway_settles_what_it_says_and_tells(
 def audited(shop: Shop) -> list[AuditEntry]:
     with shop.database.reading() as session:
         return list(
-            session.scalars(select(AuditEntry).where(AuditEntry.action == "refresh_payment"))
+            session.scalars(
+                select(AuditEntry)
+                .where(AuditEntry.action == "refresh_payment")
+                .order_by(AuditEntry.id)
+            )
         )
 
 

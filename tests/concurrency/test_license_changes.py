@@ -24,8 +24,13 @@ from storefront.licenses.events import record_event
 from storefront.licenses.gift_models import LicenseGift
 from storefront.licenses.gifts import accept_gift, give_license, withdraw_gift
 from storefront.licenses.models import License
-from storefront.licenses.moves import free_slot, reset_slots
-from storefront.licenses.service import extend_license, revoke_license, rotate_key
+from storefront.licenses.moves import find_budget, free_slot, reset_slots
+from storefront.licenses.service import (
+    extend_license,
+    replace_key,
+    revoke_license,
+    rotate_key,
+)
 from tests.concurrency.racing import codes_of, race, race_transactions, successes_in
 from tests.support.factories import Factory
 from tests.support.license_use import bind, diary_of, only_license, read_license
@@ -155,20 +160,51 @@ def test_a_key_rotated_while_its_licence_is_taken_is_never_known_to_the_giver(
     shop: Shop, owner: User, friend: User, license: License, _round: int
 ) -> None:
     gift = give(shop, license, owner)
-    rotate = partial(
-        rotate_key, license_id=license.id, by=Owner(owner.id), vault=shop.vault, now=shop.clock()
-    )
     accept = partial(
         accept_gift, gift_id=gift, user_id=friend.id, vault=shop.vault, now=shop.clock()
     )
+
+    def rotate(session: Session) -> str:
+        rotate_key(session, license.id, by=Owner(owner.id), vault=shop.vault, now=shop.clock())
+        return session.get_one(License, license.id).key_hash
 
     outcomes = race([in_transaction(shop, rotate), in_transaction(shop, accept)])
 
     # Too late, the giver no longer finds the licence; in time, the receiver's key is another.
     assert codes_of(outcomes) in ([], ["license_not_found"])
-    assert read_license(shop, license.id).user_id == friend.id
+    taken = read_license(shop, license.id)
+    assert taken.user_id == friend.id
+    assert taken.key_hash not in outcomes
     diary = [action for action in diary_of(shop, license.id) if action != "gift_offered"]
     assert diary[-1] == "given"
+
+
+def test_without_the_lock_the_giver_would_know_the_key_of_what_was_given(
+    shop: Shop, owner: User, friend: User, license: License
+) -> None:
+    """The control: the giver, who has found the licence, writes the new key over the receiver's."""
+    gift = give(shop, license, owner)
+    turns, is_given = iter(("rotate", "accept")), Barrier(2, timeout=30)
+    known_to_giver: list[str] = []
+
+    def change(session: Session, everybody_has_read: Barrier) -> None:
+        found, turn = session.get_one(License, license.id), next(turns)
+        assert found.user_id == owner.id
+        everybody_has_read.wait()
+        if turn == "accept":
+            accept_gift(session, gift, user_id=friend.id, vault=shop.vault, now=shop.clock())
+            session.commit()
+            is_given.wait()
+        else:
+            is_given.wait()
+            replace_key(found, vault=shop.vault, now=shop.clock())
+            known_to_giver.append(found.key_hash)
+
+    race_transactions(shop.database, change, runners=2)
+
+    given = read_license(shop, license.id)
+    assert given.user_id == friend.id
+    assert known_to_giver == [given.key_hash]
 
 
 @pytest.mark.parametrize("_round", range(5))

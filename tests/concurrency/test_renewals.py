@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from storefront.accounts.models import Role, User
+from storefront.accounts.models import User
 from storefront.bootstrap import Shop
 from storefront.catalog.models import Purpose
 from storefront.checkout import flow
@@ -23,8 +23,7 @@ from storefront.kit.money import Money, baht
 from storefront.licenses.models import License
 from storefront.orders.models import OrderLine, PaymentMethod
 from storefront.orders.service import NewLine, NewOrder, create_order
-from storefront.refunds.flow import refund_order
-from storefront.refunds.models import Destination, LicenseRule
+from storefront.refunds.models import LicenseRule
 from storefront.renewals.service import hold_changes
 from storefront.sandbox.serve import RunningSandbox
 from tests.concurrency.racing import (
@@ -36,61 +35,33 @@ from tests.concurrency.racing import (
     successes_in,
     wait_for_lingering,
 )
-from tests.storefront.refunds.giving import draft
-from tests.storefront.renewals.keys import (
-    buy_for,
-    changes_of,
-    days,
-    license_of,
-    line_of,
-    order_cart,
-    own_key,
-    terms_of,
-    want,
-)
 from tests.support.factories import Factory
 from tests.support.gateway import act, latest_payment, order_of
 from tests.support.ladder import MONTH, Shelf
+from tests.support.renewing import (
+    buy_for,
+    buyer,
+    changes_of,
+    days,
+    give_back,
+    key,
+    license_of,
+    order_cart,
+    own_key,
+    shelf,
+    staff,
+    terms_of,
+    want,
+)
 
 pytestmark = pytest.mark.usefixtures("sandbox_at_peace")
-
-
-@pytest.fixture
-def shelf(make: Factory) -> Shelf:
-    return Shelf(make)
-
-
-@pytest.fixture
-def buyer(make: Factory) -> User:
-    return make.user()
-
-
-@pytest.fixture
-def staff(make: Factory) -> User:
-    return make.user(role=Role.ADMIN)
-
-
-@pytest.fixture
-def key(shop: Shop, make: Factory, shelf: Shelf, buyer: User) -> UUID:
-    return own_key(shop, make, buyer, shelf.product)
+__all__ = ["buyer", "key", "shelf", "staff"]  # fixtures: the scene of every test here
 
 
 def end_of(shop: Shop, key: UUID) -> datetime:
     end = license_of(shop, key).expires_at
     assert end is not None
     return end
-
-
-def give_back(
-    shop: Shop, staff: User, order_id: UUID, amount: Money, licenses: LicenseRule
-) -> object:
-    wanted = {line_of(shop, order_id).id: amount}
-    return refund_order(
-        shop,
-        order_id,
-        draft(wanted, Destination.WALLET, licenses=licenses),
-        actor_id=staff.id,
-    )
 
 
 def purchase_of(shop: Shop, key: UUID) -> UUID:
@@ -241,7 +212,7 @@ def test_an_upgrade_does_not_count_money_that_is_given_back_this_very_moment(
     slow_down_updates(shop.database, "order_items", seconds=0.8)
 
     with ThreadPoolExecutor(1) as pool:
-        refunding = pool.submit(give_back, shop, staff, purchase, amount, licenses)
+        refunding = pool.submit(give_back, shop, staff, purchase, amount, licenses=licenses)
         wait_for_lingering(shop.database)
         (outcome,) = race([partial(order_cart, shop, buyer)])
         refunding.result(timeout=20)
@@ -261,7 +232,7 @@ def test_a_refund_of_what_an_upgrade_counts_comes_before_it_or_after_it(
         make.wallet(buyer, baht(900))
         calls: list[Callable[[], object]] = [
             partial(order_cart, shop, buyer),
-            partial(give_back, shop, staff, purchase, baht(100), LicenseRule.REVOKE),
+            partial(give_back, shop, staff, purchase, baht(100)),
         ]
 
         outcomes = race(calls)
@@ -304,12 +275,7 @@ def test_two_renewals_that_are_given_back_at_once_are_both_taken_back(
     orders = [buy_for(shop, make, buyer, key, shelf.month) for _ in range(3)]
     slow_down_updates(shop.database, "license_terms")
 
-    outcomes = race(
-        [
-            partial(give_back, shop, staff, order_id, baht(100), LicenseRule.REVOKE)
-            for order_id in orders
-        ]
-    )
+    outcomes = race([partial(give_back, shop, staff, order_id, baht(100)) for order_id in orders])
 
     assert codes_of(outcomes) == []
     assert terms_of(shop, key) == first
@@ -343,16 +309,13 @@ def test_orders_about_the_same_keys_in_another_order_do_not_deadlock(
     """Two keys are renewed together while both of their purchases are given back in part."""
     keys = [own_key(shop, make, buyer, shelf.product) for _ in range(2)]
     purchases = [purchase_of(shop, key) for key in keys]
-    for key in reversed(keys):
-        want(shop, buyer, key, shelf.month)
+    for one in reversed(keys):
+        want(shop, buyer, one, shelf.month)
     make.wallet(buyer, baht(200))
     slow_down_updates(shop.database, "licenses", seconds=0.2)
     calls: list[Callable[[], object]] = [
         partial(order_cart, shop, buyer),
-        *(
-            partial(give_back, shop, staff, order_id, baht(100), LicenseRule.REVOKE)
-            for order_id in purchases
-        ),
+        *(partial(give_back, shop, staff, order_id, baht(100)) for order_id in purchases),
     ]
 
     outcomes = race(calls)

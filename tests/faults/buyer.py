@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 import requests
 from werkzeug.test import TestResponse
 
+from tests.faults.patience import WELL_SECONDS
 from tests.support.browser import Form, forms_of
 
 TIMEOUT_SECONDS = 20
@@ -78,7 +79,7 @@ class Buyer:
             timeout=TIMEOUT_SECONDS,
         )
 
-    def insist(self, form: RenderedForm, *, seconds: float = 60, **filled: str) -> str:
+    def insist(self, form: RenderedForm, *, seconds: float = WELL_SECONDS, **filled: str) -> str:
         """Send the same form again until it is accepted, as a patient person would; where it leads
         to. Raises AssertionError when the shop does not come back."""
         deadline = time.monotonic() + seconds

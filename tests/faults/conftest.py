@@ -17,9 +17,9 @@ import pytest
 from storefront.bootstrap import Shop, boot
 from storefront.config import Settings
 from storefront.sandbox.demo_stack import DemoStack
-from storefront.sandbox.services.process import wait_until
 from tests.faults.accounts import check_money
 from tests.faults.buyer import Buyer
+from tests.faults.patience import SETTLED_SECONDS, WELL_SECONDS
 from tests.faults.town import Town
 from tests.support.invariants import check_invariants
 
@@ -83,11 +83,11 @@ def signed_in(stack: DemoStack) -> Buyer:
 def town(stack: DemoStack, shop: Shop, signed_in: Buyer) -> Iterator[Town]:
     """Everything together. Before and after, all is well; afterwards the books must be, too."""
     town = Town(stack, shop, signed_in, counts=_counts)
-    assert wait_until(town.is_well, seconds=60), "the shop is well before anything is killed"
+    town.wait("the shop is well before anything is killed", town.is_well, seconds=WELL_SECONDS)
     yield town
     town.make_peace()
-    assert wait_until(town.is_well, seconds=60), "the shop is well again by itself"
-    assert wait_until(town.is_idle, seconds=60), "every message is run in the end"
+    town.wait("the shop is well again by itself", town.is_well, seconds=WELL_SECONDS)
+    town.wait_idle(seconds=SETTLED_SECONDS)
     check_invariants(shop.database)
     check_money(town)
 

@@ -9,9 +9,8 @@ import requests
 
 from tests.faults.buyer import RenderedForm
 from tests.faults.conftest import Dice
+from tests.faults.patience import WELL_SECONDS
 from tests.faults.town import Town
-
-PATIENCE_SECONDS = 60
 
 
 def test_what_was_acknowledged_survives_and_the_shop_asks_for_patience(
@@ -42,7 +41,7 @@ def test_what_was_acknowledged_survives_and_the_shop_asks_for_patience(
 def send_until_accepted(town: Town, form: RenderedForm) -> Iterator[requests.Response]:
     """The web server lives on, so every answer is one of its own. On a slow machine PostgreSQL is
     away for longer than one person may press the button in a minute."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + WELL_SECONDS
     while time.monotonic() < deadline:
         town.forget_limits()
         answer = town.buyer.send(form, method="balance")

@@ -11,6 +11,7 @@ import pytest
 
 from storefront.refunds.models import Destination
 from tests.faults.conftest import Dice
+from tests.faults.patience import SETTLED_SECONDS, SWEPT_SECONDS, WELL_SECONDS
 from tests.faults.town import Town
 from tests.faults.trade import Deed, Trade, decide_refund
 
@@ -70,13 +71,13 @@ def test_a_step_that_is_cut_off_is_taken_up_again_and_done_once(
 
     with ThreadPoolExecutor(1) as pool:
         doing = pool.submit(deed)
-        town.wait("Stripe has the call in hand", hangs, seconds=30, pause=0.02)
+        town.wait("Stripe has the call in hand", hangs, seconds=SWEPT_SECONDS, pause=0.02)
         killed = town.kill(step.victim)
         town.make_peace()
-        doing.result(timeout=150)
+        doing.result(timeout=2 * SETTLED_SECONDS)
 
     town.stack.wait_running(step.victim, other_than=killed)
-    town.wait("the shop is well", town.is_well, seconds=60)
+    town.wait("the shop is well", town.is_well, seconds=WELL_SECONDS)
     trade.settle()
     town.counts["steps cut off"] += 1
 

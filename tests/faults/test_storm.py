@@ -9,6 +9,7 @@ from functools import partial
 
 from storefront.refunds.models import Destination
 from tests.faults.conftest import Dice
+from tests.faults.patience import WELL_SECONDS
 from tests.faults.town import Town
 from tests.faults.trade import Deed, Trade
 
@@ -59,9 +60,9 @@ def during_a_kill(town: Town, dice: Dice, deed: Deed) -> None:
     with ThreadPoolExecutor(1) as pool:
         strike = pool.submit(kill_after, town, victim, dice.random.uniform(0.0, 0.6))
         deed()
-        killed = strike.result(timeout=20)
+        killed = strike.result(timeout=WELL_SECONDS)
     town.stack.wait_running(victim, other_than=killed)
-    town.wait("the shop is well", town.is_well, seconds=60)
+    town.wait("the shop is well", town.is_well, seconds=WELL_SECONDS)
     town.make_peace()
 
 

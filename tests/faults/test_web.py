@@ -8,19 +8,20 @@ import pytest
 import requests
 
 from tests.faults.conftest import Dice
+from tests.faults.patience import HANG_SECONDS, SWEPT_SECONDS, WELL_SECONDS, WORK_SECONDS
 from tests.faults.town import Town
 
 
 def test_a_kill_while_stripe_opens_the_page_leaves_one_order_and_one_page(town: Town) -> None:
     form = town.fill_cart()
-    town.slow_stripe(4000)
+    town.slow_stripe(int(1000 * HANG_SECONDS))
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(town.buyer.send, form, method="stripe")
         town.wait(
             "the order is saved, its page not yet open",
             lambda: bool(town.orders_with(form)),
-            seconds=15,
+            seconds=WORK_SECONDS,
             pause=0.02,
         )
         town.kill("web")
@@ -34,7 +35,7 @@ def test_a_kill_while_stripe_opens_the_page_leaves_one_order_and_one_page(town: 
     assert payment.pay_url == pay_url
     assert town.buyer.insist(form, method="stripe") == pay_url
     town.pay_card(pay_url)
-    town.wait("the order is completed", lambda: town.is_completed(order.id), seconds=30)
+    town.wait("the order is completed", lambda: town.is_completed(order.id), seconds=SWEPT_SECONDS)
     assert town.licenses_of(order.id) == 1
 
 
@@ -49,7 +50,7 @@ def test_a_wallet_checkout_killed_at_any_moment_is_all_or_nothing(town: Town, di
                 acknowledged = town.buyer.send(form, method="balance").status_code == 303
             except requests.RequestException:
                 acknowledged = False
-            moment.result(timeout=20)
+            moment.result(timeout=WELL_SECONDS)
         town.counts["wallet checkouts cut off"] += not acknowledged
         orders = town.orders_with(form)
         spent = form.total_satang if orders else 0

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,7 @@ from storefront.sandbox.demo_stack import DemoStack
 from storefront.sandbox.services.process import kill_group, wait_until
 from storefront.wallet.queries import find_balance
 from tests.faults.buyer import Buyer, RenderedForm
+from tests.faults.patience import HANG_SECONDS
 from tests.support.factories import Factory
 
 BUYER_NAME = "somchai"
@@ -68,12 +70,29 @@ class Town:
         finally:
             os.kill(pid, signal.SIGCONT)
 
+    @contextmanager
+    def worker_alone(self) -> Iterator[None]:
+        """Nothing is swept until the end of the block: what is run is run by the worker, however
+        slow that is, and a kill of it hits what it has in hand."""
+        with self.silent("scheduler"):
+            yield
+
+    @contextmanager
+    def silent_mail_server(self) -> Iterator[None]:
+        """It takes mails and does not say yes, until the end of the block."""
+        self._control("mail", {"delay_ms": 60_000})
+        self.counts["mail server silenced"] += 1
+        try:
+            yield
+        finally:
+            self._control("mail", {"delay_ms": 0})
+
     def slow_stripe(self, milliseconds: int) -> None:
         """Every answer of Stripe's API takes so long from now on; 0 ends it."""
         self._control("stripe", {"delay_ms": milliseconds})
 
     def hang_stripe(
-        self, call: str, *, after_effect: bool, seconds: float = 4
+        self, call: str, *, after_effect: bool, seconds: float = HANG_SECONDS
     ) -> Callable[[], bool]:
         """The next such call of Stripe's API is answered so much later, before or after its effect;
         returns how to ask whether it hangs already."""
@@ -209,15 +228,17 @@ class Town:
                 )
             )
 
-    def is_idle(self) -> bool:
-        """Whether every message there is has been run to its end. The nightly reconciliation is
+    def left_to_do(self) -> list[str]:
+        """Every message that has not been run to its end, in words. The nightly reconciliation is
         left out: with Stripe away it waits for minutes, on purpose."""
         with self.shop.database.reading() as session:
-            return not session.scalar(
-                select(func.count(OutboxMessage.id)).where(
-                    OutboxMessage.state != MessageState.DONE, OutboxMessage.task != "reconcile"
-                )
+            now = session.scalars(select(func.now())).one()
+            left = session.scalars(
+                select(OutboxMessage)
+                .where(OutboxMessage.state != MessageState.DONE, OutboxMessage.task != "reconcile")
+                .order_by(OutboxMessage.id)
             )
+            return [_describe(one, now) for one in left]
 
     def mails_about(self, order_id: UUID) -> list[str]:
         """The Message-IDs of the mails in the buyer's inbox that speak of an order."""
@@ -257,6 +278,13 @@ class Town:
             f"not in {seconds} s: {what}"
         )
 
+    def wait_idle(self, *, seconds: float) -> None:
+        """Wait until nothing is left to do; raises AssertionError that names what is."""
+        if wait_until(lambda: not self.left_to_do(), seconds=seconds, pause=0.1):
+            return
+        left = self.left_to_do()
+        assert not left, "\n".join([f"not in {seconds} s: nothing is left to do but", *left])
+
     def _calls(self) -> list[dict[str, Any]]:
         """The latest calls of Stripe's API."""
         answer = requests.get(f"{self.stack.sandbox_url}/control/stripe/calls", timeout=20)
@@ -288,3 +316,13 @@ class Town:
     def _control(self, path: str, wanted: dict[str, object]) -> None:
         url = f"{self.stack.sandbox_url}/control/{path}"
         requests.post(url, json=wanted, timeout=20).raise_for_status()
+
+
+def _describe(message: OutboxMessage, now: datetime) -> str:
+    wait = (message.available_at - now).total_seconds()
+    held = message.leased_until and (message.leased_until - now).total_seconds()
+    lease = "" if held is None else f", leased for {held:.1f} s"
+    return (
+        f"  {message.task} {message.payload}: {message.state}, {message.attempts} attempts, due in"
+        f" {wait:.1f} s{lease}; {message.last_error or 'no error'}"
+    )

@@ -27,12 +27,13 @@ from storefront.refunds.models import Destination, LicenseRule
 from storefront.refunds.service import request_order_refund
 from storefront.wallet.models import TopUp
 from tests.faults.buyer import RenderedForm
+from tests.faults.patience import SETTLED_SECONDS
 from tests.faults.town import Town
 
 T = TypeVar("T")
 Deed = Callable[[], object]
 Refunding = Callable[..., object]
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = SETTLED_SECONDS
 OWNER_NAME = "mali"
 
 
@@ -160,11 +161,13 @@ class Trade:
     def settle(self) -> None:
         """Everything that was acknowledged has come about, once."""
         for order_id in self.bought:
-            self.town.wait("the order is delivered", partial(self._is_paid, order_id), seconds=90)
+            self.town.wait(
+                "the order is delivered", partial(self._is_paid, order_id), seconds=SETTLED_SECONDS
+            )
         for topup_id in self.topped_up:
             credited = partial(self._is_credited, topup_id)
-            self.town.wait("the top-up is credited", credited, seconds=90)
-        self.town.wait("nothing is left to do", self.town.is_idle, seconds=90)
+            self.town.wait("the top-up is credited", credited, seconds=SETTLED_SECONDS)
+        self.town.wait_idle(seconds=SETTLED_SECONDS)
         untouched = [one for one in self.bought if one not in self.given_back | self.disputed]
         for order_id in self.bought:
             assert self.town.licenses_of(order_id) == 1

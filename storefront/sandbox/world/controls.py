@@ -83,7 +83,8 @@ def _add_knobs(blueprint: Blueprint, world: World) -> None:
 
     @blueprint.route("/mail", methods=["GET", "POST"])
     def mail() -> Response:
-        if request.method == "POST" and _asked("down", "refuse").get("refuse") not in REFUSALS:
+        wanted = _asked("down", "refuse", "delay_ms") if request.method == "POST" else {}
+        if wanted.get("refuse") not in REFUSALS:
             raise BadControl("refuse must be 451, 550 or null")
         answer = _turn(world.mail)
         if request.method == "POST":

@@ -112,6 +112,8 @@ class _Postbox:
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         if self._world.mail.refuse == "451":
             return "451 4.3.0 Try again later"
+        # Whoever hangs up meanwhile has handed over nothing: the library ends this call then.
+        await asyncio.sleep(self._world.mail.delay_ms / 1000)
         content = envelope.content or b""
         self._world.store.run(
             "INSERT INTO mails (received, sender, recipients, raw) VALUES (?, ?, ?, ?)",

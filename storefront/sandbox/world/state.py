@@ -106,8 +106,11 @@ class ReceiverKnobs:
 
 @dataclass
 class MailKnobs:
+    """`delay_ms` is how long the server says nothing once it has the text of a mail."""
+
     down: bool = False
     refuse: str | None = None
+    delay_ms: int = 0
 
 
 @dataclass

@@ -24,6 +24,7 @@ from storefront.discord_roles.models import (
     Scope,
 )
 from storefront.discord_roles.service import (
+    HELD_FOR,
     RuleDraft,
     RuleRefused,
     change_rule,
@@ -35,8 +36,8 @@ from storefront.errors import Conflict
 from storefront.guests.adoption import adopt_guest
 from storefront.kit.clock import fixed_clock
 from storefront.licenses.models import License, LicenseStatus
-from storefront.outbox import OutboxMessage
-from storefront.providers.discord_roles import RolesUnavailable
+from storefront.outbox import LEASE, RENEW_EVERY, OutboxMessage
+from storefront.providers.discord_roles import LONGEST_CALL_SECONDS, RolesUnavailable
 from storefront.sandbox.serve import RunningSandbox
 from tests.support.factories import Factory
 from tests.support.purchases import own_product
@@ -197,6 +198,26 @@ def test_while_another_job_has_a_person_the_work_is_put_back(
     later = dataclasses.replace(shop, clock=fixed_clock(shop.clock() + timedelta(minutes=1)))
     align(later, buyer)
     assert roles_of(sandbox, buyer) == [CUSTOMER]
+
+
+def test_whom_a_killed_worker_had_is_free_when_its_message_is(
+    shop: Shop, make: Factory, buyer: User, rule: UUID, discord: Turn, sandbox: RunningSandbox
+) -> None:
+    """Else whoever takes the message over is sent away, and everything else about this person
+    waits longer each time."""
+    own_product(shop, make, buyer, make.product())
+    killed_at = shop.clock()
+    with shop.database.transaction() as session:
+        assert claim_member(session, buyer.id, now=killed_at) is not None
+
+    taken_over_at = killed_at + LEASE - RENEW_EVERY
+    align(dataclasses.replace(shop, clock=fixed_clock(taken_over_at)), buyer)
+
+    assert roles_of(sandbox, buyer) == [CUSTOMER]
+
+
+def test_a_claim_on_a_person_outlasts_the_longest_call() -> None:
+    assert timedelta(seconds=LONGEST_CALL_SECONDS) < HELD_FOR
 
 
 def test_who_lost_the_claim_gives_nothing_any_more(

@@ -14,7 +14,7 @@ from storefront.accounts.models import User
 from storefront.bootstrap import Shop
 from storefront.kit.ids import new_id
 from storefront.notifications.models import Notification
-from storefront.outbox import OutboxMessage
+from storefront.outbox import LEASE, RENEW_EVERY, OutboxMessage
 from storefront.outgoing.attempts import claim_attempt, record_attempt
 from storefront.outgoing.endpoints import (
     switch_endpoint,
@@ -192,6 +192,25 @@ def test_a_worker_that_dies_between_sending_and_recording_sends_again_under_the_
     assert first["headers"]["webhook-id"] == second["headers"]["webhook-id"]
     cut_off, good = attempts_of(timed, delivery_id)
     assert (cut_off.duration_ms, good.status) == (None, 204)
+    assert delivery_of(timed, delivery_id).state == DeliveryState.SUCCEEDED
+
+
+def test_what_a_killed_worker_had_is_free_when_its_message_is_and_planned_no_sooner(
+    timed: Shop, hands: Hands, owner: User, receiver: Receiver
+) -> None:
+    """A plan made too soon would have used up the delivery's minute on nothing."""
+    add_endpoint(timed, owner, receiver.url)
+    [delivery_id] = tell(timed, RELEASED, subject_id=new_id())
+    with timed.database.transaction() as session:
+        assert claim_attempt(session, delivery_id, now=hands.now) is not None
+    planned(timed)
+
+    assert jobs.plan_due(timed) == 0
+    assert planned(timed) == []
+
+    hands.turn(LEASE - RENEW_EVERY)
+    assert jobs.plan_due(timed) == 1
+    send(timed, delivery_id)
     assert delivery_of(timed, delivery_id).state == DeliveryState.SUCCEEDED
 
 

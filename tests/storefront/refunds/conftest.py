@@ -10,11 +10,11 @@ from storefront.accounts.models import Role, User
 from storefront.bootstrap import Shop
 from storefront.kit.money import baht
 from storefront.sandbox.serve import RunningSandbox
-from tests.storefront.refunds.giving import (
-    TOTAL,
-)
 from tests.support.factories import Factory
 from tests.support.gateway import buy
+from tests.support.giving import (
+    TOTAL,
+)
 
 
 @pytest.fixture

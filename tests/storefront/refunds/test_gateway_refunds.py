@@ -21,7 +21,8 @@ from storefront.providers.payments import RefundRequest
 from storefront.refunds.flow import refresh_refunds, refund_order, send_refund
 from storefront.refunds.models import Destination, RefundState
 from storefront.sandbox.serve import RunningSandbox
-from tests.storefront.refunds.giving import (
+from tests.support.gateway import act, at, buy, drain, latest_payment, order_of
+from tests.support.giving import (
     TOTAL,
     draft,
     licenses_of,
@@ -29,7 +30,6 @@ from tests.storefront.refunds.giving import (
     refunds_of,
     whole,
 )
-from tests.support.gateway import act, at, buy, drain, latest_payment, order_of
 
 pytestmark = pytest.mark.usefixtures("sandbox_at_peace")
 

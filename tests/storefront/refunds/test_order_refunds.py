@@ -18,7 +18,9 @@ from storefront.refunds.flow import refresh_refunds, refund_order
 from storefront.refunds.models import Destination, LicenseRule, RefundState
 from storefront.sandbox.serve import RunningSandbox
 from storefront.wallet.queries import Pots
-from tests.storefront.refunds.giving import (
+from tests.support.factories import Factory
+from tests.support.gateway import act, buy, latest_payment, order_of, place
+from tests.support.giving import (
     TOTAL,
     draft,
     licenses_of,
@@ -27,8 +29,6 @@ from tests.storefront.refunds.giving import (
     refunds_of,
     whole,
 )
-from tests.support.factories import Factory
-from tests.support.gateway import act, buy, latest_payment, order_of, place
 
 pytestmark = pytest.mark.usefixtures("sandbox_at_peace")
 

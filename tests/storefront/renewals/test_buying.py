@@ -20,8 +20,11 @@ from storefront.refunds.flow import refund_order
 from storefront.refunds.models import Destination
 from storefront.sandbox.serve import RunningSandbox
 from storefront.wallet.queries import find_pots
-from tests.storefront.refunds.giving import draft
-from tests.storefront.renewals.keys import (
+from tests.support.factories import Factory
+from tests.support.gateway import order_of, pay
+from tests.support.giving import draft
+from tests.support.ladder import MONTH, YEAR, Shelf
+from tests.support.renewing import (
     buy_for,
     changes_of,
     count_licenses,
@@ -37,19 +40,6 @@ from tests.storefront.renewals.keys import (
     total_in_cart,
     want,
 )
-from tests.support.factories import Factory
-from tests.support.gateway import order_of, pay
-from tests.support.ladder import MONTH, YEAR, Shelf
-
-
-@pytest.fixture
-def shelf(make: Factory) -> Shelf:
-    return Shelf(make)
-
-
-@pytest.fixture
-def buyer(make: Factory) -> User:
-    return make.user()
 
 
 def keys_of(shop: Shop, user: User, shelf: Shelf) -> list[UUID]:

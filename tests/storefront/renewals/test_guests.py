@@ -13,7 +13,10 @@ from storefront.guests.adoption import adopt_guest
 from storefront.kit.money import baht
 from storefront.orders.models import PaymentMethod
 from storefront.sandbox.serve import RunningSandbox
-from tests.storefront.renewals.keys import (
+from tests.support.factories import Factory, SignIn
+from tests.support.gateway import pay
+from tests.support.ladder import MONTH, Shelf
+from tests.support.renewing import (
     days,
     license_of,
     order_cart,
@@ -21,9 +24,6 @@ from tests.storefront.renewals.keys import (
     total_in_cart,
     want,
 )
-from tests.support.factories import Factory, SignIn
-from tests.support.gateway import pay
-from tests.support.ladder import MONTH, Shelf
 
 
 @pytest.fixture

@@ -22,8 +22,10 @@ from storefront.receipts.models import Receipt
 from storefront.refunds.flow import refund_order
 from storefront.refunds.models import Destination, Refund
 from tests.storefront.orders.purchases import MEMBER_CEILING, counted_queries
-from tests.storefront.refunds.giving import draft
-from tests.storefront.renewals.keys import (
+from tests.support.factories import Factory, SignIn
+from tests.support.giving import draft
+from tests.support.ladder import MONTH, Shelf
+from tests.support.renewing import (
     buy_for,
     days,
     license_of,
@@ -33,23 +35,6 @@ from tests.storefront.renewals.keys import (
     set_license,
     want,
 )
-from tests.support.factories import Factory, SignIn
-from tests.support.ladder import MONTH, Shelf
-
-
-@pytest.fixture
-def shelf(make: Factory) -> Shelf:
-    return Shelf(make)
-
-
-@pytest.fixture
-def buyer(make: Factory) -> User:
-    return make.user()
-
-
-@pytest.fixture
-def key(shop: Shop, make: Factory, shelf: Shelf, buyer: User) -> UUID:
-    return own_key(shop, make, buyer, shelf.product)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from storefront.accounts.models import Role, User
+from storefront.accounts.models import User
 from storefront.bootstrap import Shop
 from storefront.disputes.flow import refresh_disputes
 from storefront.disputes.models import Dispute
@@ -21,62 +21,29 @@ from storefront.licenses.models import License
 from storefront.licenses.usage_models import LicenseSlot
 from storefront.orders.models import PaymentMethod
 from storefront.payments.models import Payment
-from storefront.refunds.flow import refresh_refunds, refund_order
+from storefront.refunds.flow import refresh_refunds
 from storefront.refunds.models import Destination, LicenseRule
 from storefront.renewals.rules import Refusal
 from storefront.sandbox.serve import RunningSandbox
-from tests.storefront.refunds.giving import draft, refunds_of
-from tests.storefront.renewals.keys import (
+from tests.support.factories import Factory
+from tests.support.gateway import act, order_of, pay
+from tests.support.giving import refunds_of
+from tests.support.ladder import MONTH, Shelf
+from tests.support.renewing import (
     buy_for,
     days,
     events_of,
+    give_back,
     license_of,
     line_of,
     offers_of,
     order_cart,
-    own_key,
     set_license,
     terms_of,
     want,
 )
-from tests.support.factories import Factory
-from tests.support.gateway import act, order_of, pay
-from tests.support.ladder import MONTH, Shelf
 
 pytestmark = pytest.mark.usefixtures("sandbox_at_peace")
-
-
-@pytest.fixture
-def shelf(make: Factory) -> Shelf:
-    return Shelf(make)
-
-
-@pytest.fixture
-def buyer(make: Factory) -> User:
-    return make.user()
-
-
-@pytest.fixture
-def staff(make: Factory) -> User:
-    return make.user(role=Role.ADMIN)
-
-
-@pytest.fixture
-def key(shop: Shop, make: Factory, shelf: Shelf, buyer: User) -> UUID:
-    return own_key(shop, make, buyer, shelf.product)
-
-
-def give_back(
-    shop: Shop,
-    staff: User,
-    order_id: UUID,
-    amount: Money | None = None,
-    to: Destination = Destination.WALLET,
-    licenses: LicenseRule = LicenseRule.REVOKE,
-) -> None:
-    line = line_of(shop, order_id)
-    wanted = {line.id: line.paid if amount is None else amount}
-    refund_order(shop, order_id, draft(wanted, to, licenses=licenses), actor_id=staff.id)
 
 
 def buy_by_card(

@@ -72,6 +72,24 @@ def test_the_inbox_is_searched_by_recipient_newest_first_and_cleared(
     assert requests.get(url, timeout=5).json() == []
 
 
+def test_who_hangs_up_on_a_silent_mail_server_has_sent_nothing(
+    sandbox: RunningSandbox, control: Control
+) -> None:
+    control("mail", delay_ms=60_000)
+    target = urlsplit(sandbox.smtp_url)
+    relay = smtplib.SMTP(target.hostname or "", target.port or 0, timeout=1)
+    relay.login("sandbox", "sandbox")
+    with pytest.raises(smtplib.SMTPServerDisconnected, match="timed out"):
+        relay.send_message(a_mail())
+    relay.close()
+
+    control("mail", delay_ms=0)
+    send(sandbox, a_mail(subject="after"))
+
+    (kept,) = requests.get(f"{sandbox.url}/inbox.json", timeout=5).json()
+    assert kept["subject"] == "after"
+
+
 def test_a_wrong_password_sends_nothing(sandbox: RunningSandbox) -> None:
     with pytest.raises(smtplib.SMTPAuthenticationError):
         send(sandbox, a_mail(), password="wrong")

@@ -1,13 +1,16 @@
-"""Keys that end, tiers above them, and buying for them by the shop's own way."""
+"""Keys that end, tiers above them, buying for them by the shop's own way, and giving that back.
+
+Who imports the fixtures has the scene set."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import pytest
 from sqlalchemy import func, select, update
 
-from storefront.accounts.models import User
+from storefront.accounts.models import Role, User
 from storefront.bootstrap import Shop
 from storefront.cart.rules import CartOwner
 from storefront.catalog.models import Product
@@ -18,12 +21,40 @@ from storefront.kit.money import Money, baht
 from storefront.licenses.models import License
 from storefront.licenses.usage_models import LicenseEvent
 from storefront.orders.models import OrderLine, PaymentMethod
+from storefront.refunds.flow import refund_order
+from storefront.refunds.models import Destination, LicenseRule
 from storefront.renewals.models import TermChange
 from storefront.renewals.queries import find_offers
 from storefront.renewals.rules import Offers
 from storefront.renewals.wishes import want_offer
 from tests.support.factories import Factory
+from tests.support.giving import draft
+from tests.support.ladder import Shelf
 from tests.support.purchases import own_product
+
+
+@pytest.fixture
+def shelf(make: Factory) -> Shelf:
+    """A product in three tiers."""
+    return Shelf(make)
+
+
+@pytest.fixture
+def buyer(make: Factory) -> User:
+    """Whose key it is."""
+    return make.user()
+
+
+@pytest.fixture
+def staff(make: Factory) -> User:
+    """Who gives money back."""
+    return make.user(role=Role.ADMIN)
+
+
+@pytest.fixture
+def key(shop: Shop, make: Factory, shelf: Shelf, buyer: User) -> UUID:
+    """A key of the lowest tier, bought just now."""
+    return own_key(shop, make, buyer, shelf.product)
 
 
 def own_key(shop: Shop, make: Factory, user: User, product: Product) -> UUID:
@@ -106,6 +137,20 @@ def changes_of(shop: Shop, key: UUID) -> list[str]:
                 select(TermChange.state).where(TermChange.license_id == key).order_by(TermChange.id)
             )
         )
+
+
+def give_back(
+    shop: Shop,
+    staff: User,
+    order_id: UUID,
+    amount: Money | None = None,
+    to: Destination = Destination.WALLET,
+    licenses: LicenseRule = LicenseRule.REVOKE,
+) -> None:
+    """All of an order with one line, or so much of it."""
+    line = line_of(shop, order_id)
+    wanted = {line.id: line.paid if amount is None else amount}
+    refund_order(shop, order_id, draft(wanted, to, licenses=licenses), actor_id=staff.id)
 
 
 def events_of(shop: Shop, key: UUID) -> list[str]:
