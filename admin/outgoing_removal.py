@@ -9,9 +9,9 @@ from flask_babel import gettext as _
 
 from admin.guards import manage_outgoing, wanted_id
 from admin.outgoing_list import count_deliveries, find_endpoint
+from admin.typed import refusal_values, revision_of
 from storefront.errors import Conflict
 from storefront.hx import render, see_other
-from storefront.messages import message_for
 from storefront.outgoing.endpoints import delete_endpoint
 from storefront.web import read, shop, visitor
 
@@ -30,14 +30,12 @@ def ask(endpoint_id: str) -> Response:
 def delete(endpoint_id: str) -> Response:
     """Delete it as it was read; whoever reads an older state is shown the one of now."""
     wanted = wanted_id(endpoint_id, "endpoint")
-    typed = request.form.get("revision", "")[:18]
-    is_number = typed.isascii() and typed.isdecimal()
     try:
         with shop().database.transaction() as session:
             delete_endpoint(
                 session,
                 wanted,
-                revision=int(typed) if is_number else 0,
+                revision=revision_of(request.form.get("revision", "")),
                 actor_id=visitor().id,
             )
     except Conflict as refusal:
@@ -49,8 +47,7 @@ def delete(endpoint_id: str) -> Response:
 def _page(endpoint_id: UUID, *, refusal: Conflict | None = None) -> Response:
     return render(
         "admin/outgoing/removal.html",
-        status=refusal.http_status if refusal else 200,
         endpoint=find_endpoint(read(), endpoint_id),
         log=count_deliveries(read(), endpoint_id),
-        problem=message_for(refusal) if refusal else "",
+        **refusal_values(refusal),
     )
