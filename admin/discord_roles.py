@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, request, url_for
+from flask import Blueprint, Response, flash, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from admin.guards import manage_discord_roles, wanted_id
+from admin.typed import refusal_values, revision_of, typed_text
 from storefront.catalog.models import Category, Product
 from storefront.discord_roles import service
 from storefront.discord_roles.models import DiscordRoleRule, Scope
 from storefront.discord_roles.queries import count_grants, list_problems, list_rules
-from storefront.discord_roles.service import RuleDraft, RuleRefused
+from storefront.discord_roles.service import RuleDraft
 from storefront.errors import Conflict, DomainError, Invalid, NotFound
 from storefront.hx import render, see_other
 from storefront.kit.ids import parse_id
-from storefront.messages import message_for
 from storefront.web import read, shop, visitor
 
 bp = Blueprint("admin_discord_roles", __name__)
@@ -110,7 +110,6 @@ def _index_page(fields: RuleFields, *, refusal: DomainError | None = None) -> Re
     session = read()
     return render(
         "admin/discord_roles/index.html",
-        status=refusal.http_status if refusal else 200,
         rules=list_rules(session),
         granted=count_grants(session),
         problems=list_problems(session),
@@ -124,15 +123,12 @@ def _form_page(
 ) -> Response:
     return render(
         "admin/discord_roles/form.html",
-        status=refusal.http_status if refusal else 200,
         rule_id=rule_id,
         **_form_values(fields, refusal),
     )
 
 
 def _form_values(fields: RuleFields, refusal: DomainError | None) -> dict[str, Any]:
-    field = refusal.field if isinstance(refusal, RuleRefused) else None
-    error_at = {field: message_for(refusal)} if refusal and field else {}
     session = read()
     return {
         "fields": fields,
@@ -141,9 +137,7 @@ def _form_values(fields: RuleFields, refusal: DomainError | None) -> dict[str, A
         "products": session.execute(
             select(Product.id, Product.name_th, Product.name_en).order_by(Product.slug)
         ).all(),
-        "problem": message_for(refusal) if refusal and not field else "",
-        "errors": [(f"field-{name}", text) for name, text in error_at.items()],
-        "error_at": error_at,
+        **refusal_values(refusal),
     }
 
 
@@ -186,9 +180,8 @@ def _draft(fields: RuleFields) -> RuleDraft:
 
 
 def _revision(fields: RuleFields) -> int:
-    is_number = fields.revision.isascii() and fields.revision.isdecimal()
-    return int(fields.revision[:18]) if is_number else 0
+    return revision_of(fields.revision)
 
 
 def _text(name: str) -> str:
-    return request.form.get(name, "").replace("\0", "").strip()[:_LONGEST]
+    return typed_text(name, _LONGEST)

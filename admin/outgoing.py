@@ -14,13 +14,13 @@ from werkzeug.datastructures import MultiDict
 
 from admin.guards import manage_outgoing, wanted_id
 from admin.outgoing_list import find_endpoint, list_endpoints, list_last_deliveries
+from admin.typed import refusal_values, revision_of, typed_text
 from storefront.accounts.service import record_audit
 from storefront.errors import Conflict, DomainError, Invalid
 from storefront.hx import render, see_other
 from storefront.kit.clock import bounds_of_day, in_shop_zone
-from storefront.messages import message_for
 from storefront.outgoing import endpoints
-from storefront.outgoing.endpoints import EndpointDraft, EndpointRefused
+from storefront.outgoing.endpoints import EndpointDraft
 from storefront.outgoing.models import SUBSCRIBABLE, OutgoingEndpoint
 from storefront.outgoing.service import replay_given_up
 from storefront.web import limiter, read, shop, visitor
@@ -95,14 +95,13 @@ def change(endpoint_id: str) -> Response:
     """Save an endpoint; told apart from changes somebody else made meanwhile."""
     wanted = wanted_id(endpoint_id, "endpoint")
     fields = _read_fields(request.form)
-    is_number = fields.revision.isascii() and fields.revision.isdecimal()
     try:
         with shop().database.transaction() as session:
             endpoints.change_endpoint(
                 session,
                 wanted,
                 _draft(fields),
-                revision=int(fields.revision) if is_number else 0,
+                revision=revision_of(fields.revision),
                 courier=shop().courier,
                 actor_id=visitor().id,
             )
@@ -210,26 +209,21 @@ def _form_page(
     endpoint_id: UUID | None = None,
     refusal: DomainError | None = None,
 ) -> Response:
-    field = refusal.field if isinstance(refusal, EndpointRefused) else None
-    error_at = {field: message_for(refusal)} if refusal and field else {}
     return render(
         "admin/outgoing/form.html",
-        status=refusal.http_status if refusal else 200,
         fields=fields,
         endpoint_id=endpoint_id,
         choices=SUBSCRIBABLE,
-        problem=message_for(refusal) if refusal and not field else "",
-        errors=[(f"field-{name}", text) for name, text in error_at.items()],
-        error_at=error_at,
+        **refusal_values(refusal),
     )
 
 
 def _read_fields(form: MultiDict[str, str]) -> EndpointFields:
     return EndpointFields(
-        url=_text("url", 600),
-        description=_text("description", 300),
+        url=typed_text("url", 600),
+        description=typed_text("description", 300),
         events=tuple(name for name in SUBSCRIBABLE if name in form.getlist("event")),
-        revision=_text("revision", 18),
+        revision=typed_text("revision", 18),
     )
 
 
@@ -244,10 +238,6 @@ def _fields_of(endpoint: OutgoingEndpoint) -> EndpointFields:
 
 def _draft(fields: EndpointFields) -> EndpointDraft:
     return EndpointDraft(url=fields.url, description=fields.description, events=fields.events)
-
-
-def _text(name: str, longest: int) -> str:
-    return request.form.get(name, "").replace("\0", "").strip()[:longest]
 
 
 def _start_of(days: int, now: datetime) -> datetime:

@@ -16,6 +16,7 @@ from storefront.kit.ids import parse_id
 from storefront.kit.pages import Page, id_in_cursor, page_by_id
 from storefront.outgoing.attempts import good_secrets, write_body
 from storefront.outgoing.models import (
+    OPEN_STATES,
     DeliveryState,
     OutgoingAttempt,
     OutgoingDelivery,
@@ -37,6 +38,14 @@ class EndpointRow:
     succeeded: int
     waiting: int
     given_up: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogSize:
+    """The deliveries of one endpoint, and those of them that still wait."""
+
+    deliveries: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +119,17 @@ def find_endpoint(session: Session, endpoint_id: UUID) -> OutgoingEndpoint:
     if endpoint is None:
         raise NotFound("endpoint")
     return endpoint
+
+
+def count_deliveries(session: Session, endpoint_id: UUID) -> LogSize:
+    """How long the log of one endpoint is, and how much of it waits."""
+    is_open = OutgoingDelivery.state.in_(OPEN_STATES)
+    row = session.execute(
+        select(func.count(), func.count().filter(is_open)).where(
+            OutgoingDelivery.endpoint_id == endpoint_id
+        )
+    ).one()
+    return LogSize(*row)
 
 
 def list_last_deliveries(session: Session, endpoint_id: UUID) -> Sequence[DeliveryRow]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-from uuid import UUID
-
 from flask import Blueprint, Response, flash, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -17,6 +14,7 @@ from admin.outgoing_list import (
     list_endpoints,
     open_delivery,
 )
+from admin.typed import chosen_ids, kept_filters
 from storefront.accounts.service import record_audit
 from storefront.hx import render, see_other
 from storefront.kit.ids import parse_id
@@ -26,8 +24,6 @@ from storefront.outgoing.service import replay_deliveries, replay_delivery
 from storefront.web import limiter, read, shop, visitor
 
 bp = Blueprint("admin_outgoing_log", __name__)
-
-MOST_AT_ONCE: Final = 100
 
 
 @bp.get("/admin/outgoing/deliveries")
@@ -99,7 +95,7 @@ def replay(delivery_id: str) -> Response:
 @limiter.limit("20 per minute")
 def replay_many() -> Response:
     """Send the chosen ones again; those that wait, or whose endpoint is off, are left out."""
-    chosen = _chosen()
+    chosen = chosen_ids("delivery")
     if not chosen:
         flash(_("Choose at least one delivery."), "error")
         return see_other(_back())
@@ -121,14 +117,5 @@ def replay_many() -> Response:
     return see_other(_back())
 
 
-def _chosen() -> list[UUID]:
-    named = request.form.getlist("delivery")[:MOST_AT_ONCE]
-    return list({found for one in named if (found := parse_id(one)) is not None})
-
-
 def _back() -> str:
-    kept = {name: request.form.get(name, "")[:100] for name in ("state", "event", "to", "q")}
-    given: dict[str, Any] = {
-        name: value for name, value in kept.items() if value and "\0" not in value
-    }
-    return url_for("admin_outgoing_log.index", **given)
+    return url_for("admin_outgoing_log.index", **kept_filters("state", "event", "to", "q"))

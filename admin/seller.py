@@ -10,13 +10,13 @@ from flask import Blueprint, Response, flash, request, url_for
 from flask_babel import gettext as _
 
 from admin.guards import manage_seller
+from admin.typed import refusal_values
 from storefront.errors import Conflict, DomainError, Invalid
 from storefront.hx import render, see_other
 from storefront.kit.percent import parse_percent, percent_text
-from storefront.messages import message_for
 from storefront.receipts import seller as sellers
 from storefront.receipts.models import HEAD_OFFICE, STANDARD_VAT, SellerDetails
-from storefront.receipts.seller import NEVER_SAVED, SellerDraft, SellerRefused, find_seller
+from storefront.receipts.seller import NEVER_SAVED, SellerDraft, find_seller
 from storefront.web import read, shop, visitor
 
 bp = Blueprint("admin_seller", __name__)
@@ -65,16 +65,11 @@ def change() -> Response:
 
 
 def _page(fields: SellerFields, *, refusal: DomainError | None = None) -> Response:
-    field = refusal.field if isinstance(refusal, SellerRefused) else None
-    error_at = {field: message_for(refusal)} if refusal and field else {}
     return render(
         "admin/seller/show.html",
-        status=refusal.http_status if refusal else 200,
         fields=fields,
         is_saved=fields.revision != str(NEVER_SAVED),
-        problem=message_for(refusal) if refusal and not field else "",
-        errors=[(f"field-{name}", text) for name, text in error_at.items()],
-        error_at=error_at,
+        **refusal_values(refusal),
     )
 
 

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from admin.guards import manage_topups, wanted_id
+from admin.typed import refusal_values, revision_of, typed_text
 from storefront.errors import Conflict, DomainError, Invalid
 from storefront.hx import render, see_other
 from storefront.kit.money import Money
@@ -102,7 +103,7 @@ def change(package_id: str) -> Response:
     """Save a package; told apart from changes somebody else made meanwhile."""
     wanted = wanted_id(package_id, "topup_package")
     fields = _read_fields(request.form)
-    revision = int(fields.revision) if fields.revision.isdecimal() else 0
+    revision = revision_of(fields.revision)
     try:
         with shop().database.transaction() as session:
             offers.change_package(
@@ -221,16 +222,11 @@ def _form_page(
     package_id: UUID | None = None,
     refusal: DomainError | None = None,
 ) -> Response:
-    field = refusal.field if isinstance(refusal, OfferRefused) else None
-    error_at = {field: message_for(refusal)} if refusal and field else {}
     return render(
         "admin/topup_packages/form.html",
-        status=refusal.http_status if refusal else 200,
         fields=fields,
         package_id=package_id,
-        problem=message_for(refusal) if refusal and not field else "",
-        errors=[(f"field-{name}", text) for name, text in error_at.items()],
-        error_at=error_at,
+        **refusal_values(refusal),
     )
 
 
@@ -271,7 +267,7 @@ def _draft(fields: PackageFields) -> PackageDraft:
 
 
 def _text(name: str, longest: int = 20) -> str:
-    return request.form.get(name, "").replace("\0", "").strip()[:longest]
+    return typed_text(name, longest)
 
 
 def _baht(text: str) -> Money:

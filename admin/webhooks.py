@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, request, url_for
@@ -12,6 +11,7 @@ from flask_babel import ngettext
 from admin.filters import asked_choice, asked_text
 from admin.guards import manage_webhooks, wanted_id
 from admin.payloads import pretty_json
+from admin.typed import chosen_ids, kept_filters
 from admin.webhook_list import (
     InboxTab,
     Wanted,
@@ -23,13 +23,10 @@ from admin.webhook_list import (
 from storefront.accounts.service import record_audit
 from storefront.errors import NotFound
 from storefront.hx import render, see_other
-from storefront.kit.ids import parse_id
 from storefront.payments.service import replay_event
 from storefront.web import limiter, read, shop, visitor
 
 bp = Blueprint("admin_webhooks", __name__)
-
-MOST_AT_ONCE: Final = 100
 
 
 @bp.get("/admin/webhooks")
@@ -98,7 +95,7 @@ def replay(webhook_id: str) -> Response:
 @limiter.limit("20 per minute")
 def replay_many() -> Response:
     """Have the chosen events applied again, all or none; unknown ones are left out."""
-    chosen = _chosen()
+    chosen = chosen_ids("webhook")
     done = _replay_all(chosen) if chosen else 0
     if done:
         said = ngettext(
@@ -107,7 +104,7 @@ def replay_many() -> Response:
         flash(said, "success")
     else:
         flash(_("Choose at least one event."), "error")
-    return see_other(url_for("admin_webhooks.index", **_kept()))
+    return see_other(url_for("admin_webhooks.index", **kept_filters("state", "type", "q")))
 
 
 def _replay_all(chosen: list[UUID]) -> int:
@@ -121,17 +118,6 @@ def _replay_all(chosen: list[UUID]) -> int:
                 continue
             done += 1
     return done
-
-
-def _chosen() -> list[UUID]:
-    named = request.form.getlist("webhook")[:MOST_AT_ONCE]
-    return list({found for one in named if (found := parse_id(one)) is not None})
-
-
-def _kept() -> dict[str, Any]:
-    """The list one came from, so that one returns to it."""
-    kept = {name: request.form.get(name, "")[:100] for name in ("state", "type", "q")}
-    return {name: value for name, value in kept.items() if value and "\0" not in value}
 
 
 def _page(webhook_id: UUID, *, personal: bool) -> Response:

@@ -31,6 +31,7 @@ import admin.licenses
 import admin.orders
 import admin.outgoing
 import admin.outgoing_log
+import admin.outgoing_removal
 import admin.overview
 import admin.payments
 import admin.product_editor
@@ -132,6 +133,7 @@ _PANELS = (
     admin.webhooks,
     admin.outgoing,
     admin.outgoing_log,
+    admin.outgoing_removal,
     admin.discord_roles,
     admin.jobs,
     admin.receipts,

@@ -84,4 +84,22 @@ def _tebex_text(event: str, reference: str) -> Any:
             "Tebex purchase %(reference)s was paid back. Its licences have ended.",
             reference=reference,
         )
+    if event == "tebex_renewed":
+        return _(
+            "Your subscription at Tebex was renewed: the licences of purchase %(reference)s have"
+            " another term.",
+            reference=reference,
+        )
+    if event == "tebex_renewal_back":
+        return _(
+            "A renewal of Tebex purchase %(reference)s was paid back. Its licences end sooner by"
+            " that term.",
+            reference=reference,
+        )
+    if event == "tebex_subscription_ended":
+        return _(
+            "Your subscription at Tebex has ended. The licences of purchase %(reference)s run"
+            " until the end that is paid for.",
+            reference=reference,
+        )
     return _("Tebex purchase %(reference)s is in your account.", reference=reference)

@@ -100,7 +100,16 @@ def claim_attempt(session: Session, delivery_id: UUID, *, now: datetime) -> Parc
 def record_attempt(session: Session, parcel: Parcel, answer: Answer, *, now: datetime) -> None:
     """Write down how an attempt went and what follows: done, another later, or given up and
     perhaps the endpoint switched off. Locks the endpoint, then the delivery. An attempt whose
-    claim was taken over is written down and changes nothing else."""
+    claim was taken over is written down and changes nothing else; one to an endpoint that was
+    deleted meanwhile leaves nothing behind."""
+    endpoint = session.scalar(
+        select(OutgoingEndpoint)
+        .where(OutgoingEndpoint.id == parcel.endpoint_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if endpoint is None:
+        return
     session.execute(
         update(OutgoingAttempt)
         .where(
@@ -115,12 +124,6 @@ def record_attempt(session: Session, parcel: Parcel, answer: Answer, *, now: dat
         )
         .execution_options(synchronize_session=False)
     )
-    endpoint = session.scalars(
-        select(OutgoingEndpoint)
-        .where(OutgoingEndpoint.id == parcel.endpoint_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).one()
     delivery = session.scalar(
         select(OutgoingDelivery)
         .where(OutgoingDelivery.id == parcel.delivery_id, OutgoingDelivery.claim == parcel.claim)

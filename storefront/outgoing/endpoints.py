@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from storefront.accounts.service import record_audit
@@ -16,9 +16,11 @@ from storefront.errors import Conflict, Invalid, NotFound
 from storefront.kit.ids import new_id
 from storefront.outgoing.attempts import switch_off
 from storefront.outgoing.models import (
+    OPEN_STATES,
     SUBSCRIBABLE,
     EventName,
     OffReason,
+    OutgoingDelivery,
     OutgoingEndpoint,
     OutgoingEvent,
 )
@@ -39,6 +41,14 @@ class EndpointDraft:
     url: str
     description: str
     events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedEndpoint:
+    """What went with an endpoint: deliveries in all, and how many of them still waited."""
+
+    cancelled: int
+    deliveries: int
 
 
 class EndpointRefused(Invalid):
@@ -139,6 +149,32 @@ def switch_endpoint(
     _record(session, "switch_endpoint", endpoint, actor_id=actor_id, detail=detail)
 
 
+def delete_endpoint(
+    session: Session, endpoint_id: UUID, *, revision: int, actor_id: UUID
+) -> DeletedEndpoint:
+    """Delete an endpoint with its secret and its log: what waits for it is cancelled. The audit
+    log keeps its address and how much that was. An attempt that is under way may still arrive and
+    is not made again. Locks the endpoint, then its deliveries. Raises NotFound `endpoint`,
+    Conflict `edited_elsewhere`."""
+    endpoint = lock_endpoint(session, endpoint_id, for_deletion=True)
+    if endpoint.revision != revision:
+        raise Conflict("edited_elsewhere", f"endpoint {endpoint_id} is at {endpoint.revision}")
+    states = session.scalars(
+        delete(OutgoingDelivery)
+        .where(OutgoingDelivery.endpoint_id == endpoint_id)
+        .returning(OutgoingDelivery.state)
+        .execution_options(synchronize_session=False)
+    ).all()
+    gone = DeletedEndpoint(
+        cancelled=sum(state in OPEN_STATES for state in states), deliveries=len(states)
+    )
+    detail = {**_picture(endpoint), "cancelled": gone.cancelled, "deliveries": gone.deliveries}
+    _record(session, "delete_endpoint", endpoint, actor_id=actor_id, detail=detail)
+    session.delete(endpoint)
+    session.flush()
+    return gone
+
+
 def ping_endpoint(session: Session, endpoint_id: UUID, *, actor_id: UUID, now: datetime) -> UUID:
     """Send it a test event; the id of the delivery. Raises NotFound `endpoint`, Conflict
     `endpoint_off`."""
@@ -162,12 +198,15 @@ def ping_endpoint(session: Session, endpoint_id: UUID, *, actor_id: UUID, now: d
     return add_delivery(session, endpoint, event_id, now=now)
 
 
-def lock_endpoint(session: Session, endpoint_id: UUID) -> OutgoingEndpoint:
-    """One endpoint under its lock. Raises NotFound."""
+def lock_endpoint(
+    session: Session, endpoint_id: UUID, *, for_deletion: bool = False
+) -> OutgoingEndpoint:
+    """One endpoint under its lock; `for_deletion` waits for whoever is adding deliveries to it,
+    too. Raises NotFound."""
     endpoint = session.scalar(
         select(OutgoingEndpoint)
         .where(OutgoingEndpoint.id == endpoint_id)
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=not for_deletion)
         .execution_options(populate_existing=True)
     )
     if endpoint is None:

@@ -68,7 +68,8 @@ def announce(
 
 
 def fan_out(session: Session, event_id: UUID, *, now: datetime) -> int:
-    """One delivery for each endpoint that subscribed; how many. Locks the event; idempotent.
+    """One delivery for each endpoint that subscribed; how many. Locks the event, then the
+    endpoints against being deleted; idempotent.
 
     An endpoint that the shop switched off for failing gets deliveries that are given up already,
     so that they can be sent once it is back; one that is off for another reason gets none.
@@ -80,10 +81,13 @@ def fan_out(session: Session, event_id: UUID, *, now: datetime) -> int:
         return 0
     event.is_fanned_out = True
     endpoints = session.scalars(
-        select(OutgoingEndpoint).where(
+        select(OutgoingEndpoint)
+        .where(
             OutgoingEndpoint.events.contains([event.name]),
             OutgoingEndpoint.enabled | (OutgoingEndpoint.off_reason == OffReason.FAILING),
         )
+        .order_by(OutgoingEndpoint.id)
+        .with_for_update(read=True, key_share=True)
     ).all()
     for endpoint in endpoints:
         add_delivery(session, endpoint, event_id, now=now)

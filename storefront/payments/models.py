@@ -169,6 +169,11 @@ class WebhookEvent(Identified, Base):
             text("(payload #>> '{subject,transaction_id}')"),
             postgresql_where=text("source = 'tebex'"),
         ),
+        Index(
+            "ix_webhook_events_tebex_reference",
+            text("(payload #>> '{subject,reference}')"),
+            postgresql_where=text("source = 'tebex'"),
+        ),
     )
 
     source: Mapped[str] = mapped_column(String(20))

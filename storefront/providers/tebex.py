@@ -4,7 +4,9 @@ Source of the rules: https://docs.tebex.io/developers/webhooks/overview. The hea
 the hex HMAC-SHA256, under the endpoint's secret, of the hex SHA-256 of the raw body. Every event
 has `id`, `type`, `date` and `subject`; `validation.webhook` asks to be answered with its own id.
 The subject of `payment.*` is the whole payment, whichever event brings it, so that any of them
-can be the first that is heard of a purchase.
+can be the first that is heard of a purchase. That of `recurring-payment.*` is the subscription:
+its `reference`, its first and its last payment, each whole, and when the next one is due. A later
+payment is told of twice, by `payment.completed` and by `recurring-payment.renewed`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import hmac
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -28,6 +30,11 @@ DISPUTE_OPENED: Final = "payment.dispute.opened"
 DISPUTE_WON: Final = "payment.dispute.won"
 DISPUTE_LOST: Final = "payment.dispute.lost"
 DISPUTE_CLOSED: Final = "payment.dispute.closed"
+STARTED: Final = "recurring-payment.started"
+RENEWED: Final = "recurring-payment.renewed"
+ENDED: Final = "recurring-payment.ended"
+CANCELLATION_REQUESTED: Final = "recurring-payment.cancellation.requested"
+CANCELLATION_ABORTED: Final = "recurring-payment.cancellation.aborted"
 
 # https://docs.tebex.io/developers/webhooks/overview#useful-status-ids
 STATUS_COMPLETE: Final = 1
@@ -70,6 +77,16 @@ class TebexPayment:
     lines: tuple[TebexLine, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TebexSubscriptionNews:
+    """What an event says of a subscription: its payments as far as they can be delivered, the
+    first one first, and when Tebex takes the next one."""
+
+    reference: str
+    payments: tuple[TebexPayment, ...]
+    next_payment_at: datetime | None
+
+
 def sign_body(body: bytes, secret: str) -> str:
     """The X-Signature of a body, as Tebex makes it."""
     digest = hashlib.sha256(body).hexdigest()
@@ -90,7 +107,29 @@ def read_event(body: bytes, signature: str, *, secrets: Sequence[str]) -> Gatewa
 def read_payment(payload: Mapping[str, Any]) -> TebexPayment | None:
     """The payment an event is about; None when it has none, or one that cannot be delivered as it
     stands (no transaction, no or too many packages, quantities that are none)."""
+    return _payment(_mapping(payload.get("subject")))
+
+
+def read_subscription(payload: Mapping[str, Any]) -> TebexSubscriptionNews | None:
+    """The subscription an event is about; None when it names none. A payment in it belongs to it,
+    whether or not it says so itself."""
     subject = _mapping(payload.get("subject"))
+    reference = _text(subject.get("reference"), 100)
+    if not reference:
+        return None
+    told = {
+        payment.transaction_id: replace(payment, subscription=reference)
+        for name in ("initial_payment", "last_payment")
+        if (payment := _payment(_mapping(subject.get(name)))) is not None
+    }
+    return TebexSubscriptionNews(
+        reference=reference,
+        payments=tuple(told.values()),
+        next_payment_at=_moment(subject.get("next_payment_at")),
+    )
+
+
+def _payment(subject: Mapping[str, Any]) -> TebexPayment | None:
     transaction_id = _text(subject.get("transaction_id"), 100)
     lines = _lines(subject.get("products"))
     if not transaction_id or lines is None:
@@ -112,10 +151,14 @@ def read_payment(payload: Mapping[str, Any]) -> TebexPayment | None:
 
 def said_at(payload: Mapping[str, Any], *, otherwise: datetime) -> datetime:
     """When the event happened, by Tebex's clock."""
+    return _moment(payload.get("date")) or otherwise
+
+
+def _moment(value: Any) -> datetime | None:
     try:
-        at = datetime.fromisoformat(str(payload.get("date")))
+        at = datetime.fromisoformat(str(value))
     except ValueError:
-        return otherwise
+        return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,7 +23,8 @@ class ChangeState(StrEnum):
 
 
 class TermChange(Identified, Base):
-    """A renewal or an upgrade of a licence by one order line, once.
+    """A renewal or an upgrade of a licence by one order line, once; or its renewal by a payment
+    made elsewhere, which `source_reference` names.
 
     `variant_id`, `slots` and `duration_days` are what was bought. The columns `before_...` are the
     licence's terms that it met; `expected_end` is the end that purchases alone had led to by then:
@@ -41,7 +42,17 @@ class TermChange(Identified, Base):
             unique=True,
             postgresql_where=text("state = 'held'"),
         ),
+        UniqueConstraint("license_id", "source_reference"),
+        Index(
+            "ix_license_terms_reference",
+            "source_reference",
+            postgresql_where=text("source_reference IS NOT NULL"),
+        ),
         Index("ix_license_terms_license", "license_id", "applied_at", "id"),
+        CheckConstraint("(order_line_id IS NULL) <> (source_reference IS NULL)", name="one_source"),
+        CheckConstraint(
+            "source_reference IS NULL OR purpose = 'renew' AND state = 'applied'", name="elsewhere"
+        ),
         CheckConstraint("purpose IN ('renew', 'upgrade')", name="purpose"),
         CheckConstraint("state IN ('held', 'applied', 'released')", name="state"),
         CheckConstraint("purpose = 'upgrade' OR duration_days IS NOT NULL", name="renewal_has_end"),
@@ -56,7 +67,8 @@ class TermChange(Identified, Base):
     )
 
     license_id: Mapped[UUID] = mapped_column(ForeignKey("licenses.id"))
-    order_line_id: Mapped[UUID] = mapped_column(ForeignKey("order_items.id"), unique=True)
+    order_line_id: Mapped[UUID | None] = mapped_column(ForeignKey("order_items.id"), unique=True)
+    source_reference: Mapped[str | None] = mapped_column(String(120))
     purpose: Mapped[str] = mapped_column(String(7))
     state: Mapped[str] = mapped_column(String(8), default=ChangeState.HELD)
     variant_id: Mapped[UUID] = mapped_column(ForeignKey("variants.id"))

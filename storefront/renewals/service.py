@@ -10,7 +10,7 @@ nothing caches verdicts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -52,7 +52,7 @@ def hold_changes(session: Session, order: Order, *, now: datetime) -> None:
         return
     license_ids = [line.license_id for line in lines]
     _lock_lines_that_paid(session, license_ids)
-    _lock_licenses(session, license_ids)
+    lock_licenses(session, license_ids)
     for line in sorted(lines, key=lambda line: str(line.license_id)):
         _hold(session, line, now=now)
 
@@ -71,7 +71,7 @@ def can_apply(session: Session, order: Order) -> bool:
     """Whether every key that a locked order is about is still there to be renewed: not where one
     was revoked meanwhile. Locks the licences, so the answer holds."""
     license_ids = [line.license_id for line in order.lines if line.license_id is not None]
-    licenses = _lock_licenses(session, license_ids)
+    licenses = lock_licenses(session, license_ids)
     return all(license.status != LicenseStatus.REVOKED for license in licenses)
 
 
@@ -79,7 +79,8 @@ def apply_changes(session: Session, order: Order, *, now: datetime) -> None:
     """Give the keys of a paid, locked order their new terms, once per line: what is applied is left
     alone. Locks the licences in one order for everybody."""
     lines = {line.id: line for line in order.lines if line.license_id is not None}
-    licenses = _lock_licenses(session, [line.license_id for line in lines.values()])
+    by_license = {line.license_id: line for line in lines.values()}
+    licenses = lock_licenses(session, by_license)
     held = {
         change.license_id: change
         for change in session.scalars(
@@ -91,23 +92,74 @@ def apply_changes(session: Session, order: Order, *, now: datetime) -> None:
     for license in licenses:
         change = held.get(license.id)
         if change is not None:
-            _apply(session, license, change, lines[change.order_line_id], order, now=now)
+            _apply(session, license, change, by_license[license.id], order, now=now)
 
 
 def align_changes(session: Session, line: OrderLine, *, is_back: bool, cause: str) -> None:
     """Let a line's change of terms be taken back for `cause`, or not. Idempotent; the order is
     locked by the caller, the licence here."""
-    _set_withdrawn(session, TermChange.order_line_id == line.id, cause, is_back=is_back)
+    set_withdrawn(session, TermChange.order_line_id == line.id, cause, is_back=is_back)
 
 
 def take_back_order(session: Session, order_id: UUID, *, cause: str) -> None:
     """Take back every change of terms that an order bought."""
-    _set_withdrawn(session, _of_order(order_id), cause, is_back=True)
+    set_withdrawn(session, _of_order(order_id), cause, is_back=True)
 
 
 def give_back(session: Session, *, cause: str) -> None:
     """Whatever was taken back for this cause counts again, unless another cause stands."""
-    _set_withdrawn(session, TermChange.withdrawn_for.contains([cause]), cause, is_back=False)
+    set_withdrawn(session, TermChange.withdrawn_for.contains([cause]), cause, is_back=False)
+
+
+def lock_licenses(session: Session, license_ids: Iterable[UUID | None]) -> Sequence[License]:
+    """Load licences under their row locks, in the order of their ids."""
+    # No key lock: servers whose checks are being written down point at these rows.
+    return session.scalars(
+        select(License)
+        .where(License.id.in_(list(license_ids)))
+        .order_by(License.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def apply_change(session: Session, license: License, change: TermChange, *, now: datetime) -> Terms:
+    """Let a change that was not applied so far count for its locked licence from `now`; the terms
+    that this leads to."""
+    before = _terms_of(license)
+    steps = _steps(session, license.id)
+    change.state = ChangeState.APPLIED
+    change.applied_at = _after_the_last(steps, now)
+    change.starts_at = license.created_at
+    change.before_variant_id = before.variant_id
+    change.before_slots = before.slots
+    change.before_end = before.ends_at
+    change.expected_end = replay(steps).ends_at if steps else before.ends_at
+    after = terms_after(before, _bought(change))
+    _write(session, license, after)
+    return after
+
+
+def set_withdrawn(session: Session, which: Any, cause: str, *, is_back: bool) -> None:
+    """Let the applied changes that `which` selects be taken back for `cause`, or count again.
+    Idempotent; locks their licences."""
+    touched = select(TermChange.license_id).where(which, TermChange.state == ChangeState.APPLIED)
+    for license in lock_licenses(session, session.scalars(touched).all()):
+        steps = _steps(session, license.id)
+        moved = False
+        for change in session.scalars(
+            select(TermChange)
+            .where(which, TermChange.license_id == license.id)
+            .where(TermChange.state == ChangeState.APPLIED)
+            .execution_options(populate_existing=True)
+        ):
+            causes = [one for one in change.withdrawn_for if one != cause]
+            wanted = [*causes, cause] if is_back else causes
+            moved = moved or sorted(wanted) != sorted(change.withdrawn_for)
+            change.withdrawn_for = wanted
+        if moved:
+            session.flush()
+            _rewrite(session, license, steps, TAKEN_BACK if is_back else GIVEN_BACK, cause)
 
 
 def _of_order(order_id: UUID) -> Any:
@@ -127,17 +179,6 @@ def _lock_lines_that_paid(session: Session, license_ids: Sequence[UUID | None]) 
         .where(or_(OrderLine.id.in_(bought), OrderLine.id.in_(changed)))
         .order_by(OrderLine.id)
         .with_for_update(read=True)
-    ).all()
-
-
-def _lock_licenses(session: Session, license_ids: Iterable[UUID | None]) -> Sequence[License]:
-    # No key lock: servers whose checks are being written down point at these rows.
-    return session.scalars(
-        select(License)
-        .where(License.id.in_(list(license_ids)))
-        .order_by(License.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
     ).all()
 
 
@@ -174,17 +215,7 @@ def _apply(
     *,
     now: datetime,
 ) -> None:
-    before = _terms_of(license)
-    steps = _steps(session, license.id)
-    change.state = ChangeState.APPLIED
-    change.applied_at = now
-    change.starts_at = license.created_at
-    change.before_variant_id = before.variant_id
-    change.before_slots = before.slots
-    change.before_end = before.ends_at
-    change.expected_end = replay(steps).ends_at if steps else before.ends_at
-    after = terms_after(before, _bought(change))
-    _write(session, license, after)
+    after = apply_change(session, license, change, now=now)
     line.ends_at = after.ends_at
     session.flush()
     record_event(
@@ -192,28 +223,8 @@ def _apply(
         license.id,
         RENEWED if change.purpose == Purpose.RENEW else UPGRADED,
         actor=by_owner(order.user_id),
-        detail={"order": order.reference, **_in_words(after)},
+        detail={"order": order.reference, **in_words(after)},
     )
-
-
-def _set_withdrawn(session: Session, which: Any, cause: str, *, is_back: bool) -> None:
-    touched = select(TermChange.license_id).where(which, TermChange.state == ChangeState.APPLIED)
-    for license in _lock_licenses(session, session.scalars(touched).all()):
-        steps = _steps(session, license.id)
-        moved = False
-        for change in session.scalars(
-            select(TermChange)
-            .where(which, TermChange.license_id == license.id)
-            .where(TermChange.state == ChangeState.APPLIED)
-            .execution_options(populate_existing=True)
-        ):
-            causes = [one for one in change.withdrawn_for if one != cause]
-            wanted = [*causes, cause] if is_back else causes
-            moved = moved or sorted(wanted) != sorted(change.withdrawn_for)
-            change.withdrawn_for = wanted
-        if moved:
-            session.flush()
-            _rewrite(session, license, steps, TAKEN_BACK if is_back else GIVEN_BACK, cause)
 
 
 def _rewrite(
@@ -229,7 +240,7 @@ def _rewrite(
         return
     _write(session, license, terms)
     record_event(
-        session, license.id, action, actor=SYSTEM, detail={"cause": cause, **_in_words(terms)}
+        session, license.id, action, actor=SYSTEM, detail={"cause": cause, **in_words(terms)}
     )
 
 
@@ -241,6 +252,12 @@ def _steps(session: Session, license_id: UUID) -> list[Step]:
         .execution_options(populate_existing=True)
     )
     return [_step(change) for change in changes]
+
+
+def _after_the_last(steps: Sequence[Step], now: datetime) -> datetime:
+    """Changes are replayed in the order of their times: two in one transaction need two."""
+    last = max((step.bought.at for step in steps), default=None)
+    return now if last is None or last < now else last + timedelta(microseconds=1)
 
 
 def _step(change: TermChange) -> Step:
@@ -289,7 +306,8 @@ def _write(session: Session, license: License, terms: Terms) -> None:
         license.status_before = LicenseStatus.ACTIVE
 
 
-def _in_words(terms: Terms) -> dict[str, Any]:
+def in_words(terms: Terms) -> dict[str, Any]:
+    """Terms as the diary of a licence keeps them."""
     return {
         "variant_id": str(terms.variant_id),
         "slots": terms.slots,

@@ -14,12 +14,14 @@ from storefront.licenses.elsewhere import ForeignGrant, Origin, issue_foreign
 from storefront.licenses.keys import KeyVault
 from storefront.licenses.models import LicenseSource
 from storefront.tebex.models import TebexPackage, TebexPurchase, TebexPurchaseLine
+from storefront.tebex.renewing import settle_renewals
 
 
 def deliver_keys(
     session: Session, purchase: TebexPurchase, *, vault: KeyVault, now: datetime
 ) -> int:
-    """Issue what a locked purchase with an owner still lacks; returns how many keys are new.
+    """Issue what a locked purchase with an owner still lacks, with the time that was paid for
+    since; returns how many keys are new.
 
     A line whose keys were made once stays with the tier they were made as, whatever its package
     means later. A line of an unknown package waits for staff to say what it is. Idempotent.
@@ -30,7 +32,7 @@ def deliver_keys(
     known = [line for line in purchase.lines if line.variant_id is not None]
     variants = _variants_of(session, known)
     contents = _contents_of(session, {one.product_id for one in variants.values()})
-    return issue_foreign(
+    made = issue_foreign(
         session,
         _grants(known, variants, contents),
         origin=Origin(source=LicenseSource.TEBEX, reference=purchase.transaction_id),
@@ -38,6 +40,8 @@ def deliver_keys(
         vault=vault,
         now=now,
     )
+    settle_renewals(session, purchase, now=now)
+    return made
 
 
 def knows_package(session: Session, purchase_id: UUID) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 from storefront.bootstrap import Shop
 from storefront.payments.models import WebhookEvent, WebhookState
 from storefront.payments.service import close_foreign_event
-from storefront.tebex.service import apply_event
+from storefront.tebex.events import apply_event
 
 
 def apply_inbox_event(shop: Shop, webhook_id: UUID) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storefront.accounts.models import User
@@ -54,6 +55,15 @@ class TebexDispute(StrEnum):
     OPEN = "open"
     WON = "won"
     LOST = "lost"
+
+
+class SubscriptionStanding(StrEnum):
+    """The newest word about a subscription: it goes on, its end was asked for, or it has ended.
+    None of them takes anything away that is paid for."""
+
+    ACTIVE = "active"
+    CANCELLING = "cancelling"
+    ENDED = "ended"
 
 
 class TebexPackage(Identified, Base):
@@ -113,6 +123,14 @@ class TebexPurchase(Identified, Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     user: Mapped[User | None] = relationship(lazy="raise")
+    renewals: Mapped[list[TebexRenewal]] = relationship(
+        lazy="raise", order_by="TebexRenewal.id", viewonly=True
+    )
+    plan: Mapped[TebexSubscription | None] = relationship(
+        primaryjoin="foreign(TebexPurchase.subscription) == TebexSubscription.reference",
+        lazy="raise",
+        viewonly=True,
+    )
     lines: Mapped[list[TebexPurchaseLine]] = relationship(
         lazy="raise", order_by="TebexPurchaseLine.position"
     )
@@ -138,6 +156,49 @@ class TebexPurchaseLine(Identified, Base):
     quantity: Mapped[int]
     first_unit: Mapped[int]
     variant_id: Mapped[UUID | None] = mapped_column(ForeignKey("variants.id"))
+
+
+class TebexSubscription(Identified, Base):
+    """A recurring payment at Tebex, by its reference. `standing` is the newest word about it by
+    Tebex's clock, `said_at`; None as long as only its payments were heard of. Its row is the lock
+    under which it is decided which of its payments makes the keys and which renew them."""
+
+    __tablename__ = "tebex_subscriptions"
+    __table_args__ = (
+        CheckConstraint("standing IN ('active', 'cancelling', 'ended')", name="standing"),
+        CheckConstraint(
+            "standing <> 'ended' OR next_payment_at IS NULL", name="nothing_follows_the_end"
+        ),
+    )
+
+    reference: Mapped[str] = mapped_column(String(100), unique=True)
+    standing: Mapped[str] = mapped_column(String(10), default=SubscriptionStanding.ACTIVE)
+    said_at: Mapped[datetime | None]
+    next_payment_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class TebexRenewal(Identified, Base):
+    """A later payment of a subscription, by its transaction: more time for the keys that the first
+    one made, of the packages it is about. Facts are kept like those of a purchase; what they do to
+    licences stands in `license_terms` under the transaction."""
+
+    __tablename__ = "tebex_renewals"
+    __table_args__ = (
+        CheckConstraint("dispute IN ('none', 'open', 'won', 'lost')", name="dispute"),
+        CheckConstraint("(dispute = 'none') = (dispute_at IS NULL)", name="dispute_at"),
+        Index("ix_tebex_renewals_purchase", "purchase_id", "id"),
+    )
+
+    purchase_id: Mapped[UUID] = mapped_column(ForeignKey("tebex_purchases.id"))
+    transaction_id: Mapped[str] = mapped_column(String(100), unique=True)
+    packages: Mapped[list[str]] = mapped_column(ARRAY(String(40)))
+    price: Mapped[str] = mapped_column(String(40), server_default="")
+    paid_at: Mapped[datetime | None]
+    refunded_at: Mapped[datetime | None]
+    dispute: Mapped[str] = mapped_column(String(4), default=TebexDispute.NONE)
+    dispute_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class TebexClaimLink(Identified, Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -19,16 +19,24 @@ from storefront.kit.pages import Page, id_in_cursor, page_by_id
 from storefront.licenses.models import License, LicenseSource
 from storefront.payments.models import WebhookEvent
 from storefront.providers.tebex import SOURCE
+from storefront.renewals.elsewhere import count_renewed
 from storefront.tebex.models import (
     PurchaseState,
     TebexPackage,
     TebexPurchase,
     TebexPurchaseLine,
+    TebexRenewal,
 )
 
 PAGE_SIZE: Final = 50
 MOST_UNKNOWN: Final = 50
 MOST_CHOICES: Final = 2000
+_WHOLE: Final = (
+    selectinload(TebexPurchase.lines),
+    selectinload(TebexPurchase.user),
+    selectinload(TebexPurchase.renewals),
+    selectinload(TebexPurchase.plan),
+)
 
 
 class PurchaseTab(StrEnum):
@@ -42,13 +50,14 @@ class PurchaseTab(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PurchaseDossier:
-    """One purchase with its keys and what Tebex said of it, the latest first. `is_known` says of
-    each line, by its position, whether its package is known."""
+    """One purchase with its keys, its renewals and what Tebex said of all of it, the latest first.
+    `renewed` says how many keys each renewal reached, by its transaction."""
 
     purchase: TebexPurchase
     licenses: Sequence[tuple[License, Product]]
     events: Sequence[WebhookEvent]
     tiers: dict[str, tuple[Variant, Product]]
+    renewed: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +86,14 @@ def list_purchases(
     cursor: str | None = None,
     limit: int = PAGE_SIZE,
 ) -> Page[TebexPurchase]:
-    """One page, newest first, in three queries however deep. A search is a transaction, or the
-    buyer's e-mail, Discord id or name at Tebex, each as a whole."""
+    """One page, newest first, in five queries however deep. A search is a transaction, also that of
+    a renewal, a subscription, or the buyer's e-mail, Discord id or name at Tebex, each as a
+    whole."""
     query = (
         select(TebexPurchase)
         .where(*_conditions(tab, search))
         .order_by(TebexPurchase.id.desc())
-        .options(selectinload(TebexPurchase.lines), selectinload(TebexPurchase.user))
+        .options(*_WHOLE)
     )
     last_id = id_in_cursor(cursor)
     if last_id is not None:
@@ -93,11 +103,9 @@ def list_purchases(
 
 
 def open_purchase(session: Session, purchase_id: UUID) -> PurchaseDossier:
-    """One purchase, in six queries at most. Raises NotFound `tebex_purchase`."""
+    """One purchase, in nine queries at most. Raises NotFound `tebex_purchase`."""
     purchase = session.scalar(
-        select(TebexPurchase)
-        .where(TebexPurchase.id == purchase_id)
-        .options(selectinload(TebexPurchase.lines), selectinload(TebexPurchase.user))
+        select(TebexPurchase).where(TebexPurchase.id == purchase_id).options(*_WHOLE)
     )
     if purchase is None:
         raise NotFound("tebex_purchase")
@@ -113,11 +121,12 @@ def open_purchase(session: Session, purchase_id: UUID) -> PurchaseDossier:
     return PurchaseDossier(
         purchase=purchase,
         licenses=[(license, product) for license, product in licenses],
-        events=_events_of(session, purchase.transaction_id),
+        events=_events_of(session, purchase),
         tiers={
             one.package.package_id: (one.variant, one.product)
             for one in list_packages(session, of=[line.package_id for line in purchase.lines])
         },
+        renewed=count_renewed(session, [one.transaction_id for one in purchase.renewals]),
     )
 
 
@@ -169,8 +178,11 @@ def _conditions(tab: PurchaseTab | None, search: str) -> Iterator[ColumnElement[
         yield TebexPurchase.state == tab.value
     if search:
         owners = select(User.id).where(User.discord_id == search)
+        renewed = select(TebexRenewal.purchase_id).where(TebexRenewal.transaction_id == search)
         yield or_(
             TebexPurchase.transaction_id == search,
+            TebexPurchase.subscription == search,
+            TebexPurchase.id.in_(renewed),
             TebexPurchase.email == search.lower(),
             TebexPurchase.discord_id == search,
             TebexPurchase.username == search,
@@ -184,11 +196,16 @@ def _is_unknown() -> ColumnElement[bool]:
     )
 
 
-def _events_of(session: Session, transaction_id: str) -> Sequence[WebhookEvent]:
+def _events_of(session: Session, purchase: TebexPurchase) -> Sequence[WebhookEvent]:
     about = literal_column("(webhook_events.payload #>> '{subject,transaction_id}')", Text)
+    news_of = literal_column("(webhook_events.payload #>> '{subject,reference}')", Text)
+    transactions = [purchase.transaction_id, *(one.transaction_id for one in purchase.renewals)]
+    wanted = about.in_(transactions)
+    if purchase.subscription:
+        wanted |= news_of == purchase.subscription
     return session.scalars(
         select(WebhookEvent)
-        .where(WebhookEvent.source == SOURCE, about == transaction_id)
+        .where(WebhookEvent.source == SOURCE, wanted)
         .order_by(WebhookEvent.id.desc())
         .limit(50)
     ).all()

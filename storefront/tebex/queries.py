@@ -18,8 +18,7 @@ from storefront.tebex.models import (
     TebexDispute,
     TebexPurchase,
 )
-from storefront.tebex.rules import LinkState, Standing
-from storefront.tebex.service import facts_of
+from storefront.tebex.rules import LinkState, Standing, facts_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,14 @@ from enum import StrEnum
 from typing import Final
 
 from storefront.providers import tebex
-from storefront.tebex.models import PurchaseAction, PurchaseState, TebexDispute
+from storefront.tebex.models import (
+    PurchaseAction,
+    PurchaseState,
+    SubscriptionStanding,
+    TebexDispute,
+    TebexPurchase,
+    TebexRenewal,
+)
 
 LINK_LIFETIME: Final = timedelta(days=30)
 # Two mails to one address, asked for by whomever, are never closer together.
@@ -26,6 +33,10 @@ class Standing(StrEnum):
     GOOD = "good"
     DISPUTED = "disputed"
     ENDED = "ended"
+
+
+# Renewals whose money is ours make keys longer; those that went back do not.
+TAKEN_BACK: Final = (Standing.DISPUTED, Standing.ENDED)
 
 
 class LinkState(StrEnum):
@@ -75,6 +86,19 @@ _FINALITY: Final = {
     TebexDispute.WON: 2,
     TebexDispute.LOST: 3,
 }
+# What the events about subscriptions say.
+SUBSCRIPTION_WORDS: Final = {
+    tebex.STARTED: SubscriptionStanding.ACTIVE,
+    tebex.RENEWED: SubscriptionStanding.ACTIVE,
+    tebex.CANCELLATION_REQUESTED: SubscriptionStanding.CANCELLING,
+    tebex.CANCELLATION_ABORTED: SubscriptionStanding.ACTIVE,
+    tebex.ENDED: SubscriptionStanding.ENDED,
+}
+_LAST_WORD: Final = {
+    SubscriptionStanding.ACTIVE: 0,
+    SubscriptionStanding.CANCELLING: 1,
+    SubscriptionStanding.ENDED: 2,
+}
 HEARD: Final = (tebex.COMPLETED, tebex.REFUNDED, tebex.DISPUTE_CLOSED, *_DISPUTES)
 
 
@@ -91,6 +115,28 @@ def add_event(facts: Facts, event_type: str, *, status_id: int | None, at: datet
     if word is None or not _is_newer(facts, word, at):
         return facts
     return replace(facts, dispute=word, dispute_at=at)
+
+
+def facts_of(row: TebexPurchase | TebexRenewal) -> Facts:
+    """The facts of a row."""
+    return Facts(
+        paid_at=row.paid_at,
+        refunded_at=row.refunded_at,
+        dispute=TebexDispute(row.dispute),
+        dispute_at=row.dispute_at,
+    )
+
+
+def is_newer_word(
+    word: SubscriptionStanding,
+    at: datetime,
+    *,
+    than: SubscriptionStanding,
+    said_at: datetime | None,
+) -> bool:
+    """Whether a word about a subscription replaces the one that is known; of two in one second the
+    more final one counts."""
+    return said_at is None or (at, _LAST_WORD[word]) > (said_at, _LAST_WORD[than])
 
 
 def next_action(state: PurchaseState, facts: Facts, *, is_owned: bool) -> PurchaseAction | None:

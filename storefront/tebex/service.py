@@ -6,27 +6,22 @@ purchase to somebody, and whoever signs in may take one: both hold the person fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, selectinload
 
-from storefront.accounts.models import User
 from storefront.accounts.service import hold_person
 from storefront.errors import Conflict, DomainError, Kind, NotFound
-from storefront.kit.ids import new_id
 from storefront.kit.state import Moved
 from storefront.licenses.endings import bring_back, revoke_purchase, suspend_purchase
 from storefront.licenses.keys import KeyVault
 from storefront.licenses.models import LicenseSource
 from storefront.notifications.service import notify
-from storefront.providers import tebex
-from storefront.providers.tebex import TebexPayment
 from storefront.tebex.delivery import deliver_keys, knows_package
 from storefront.tebex.mailing import queue_claim_mail
 from storefront.tebex.models import (
@@ -35,17 +30,8 @@ from storefront.tebex.models import (
     PurchaseState,
     TebexDispute,
     TebexPurchase,
-    TebexPurchaseLine,
 )
-from storefront.tebex.rules import (
-    HEARD,
-    Facts,
-    Standing,
-    add_event,
-    first_units,
-    locale_of,
-    next_action,
-)
+from storefront.tebex.rules import Facts, Standing, facts_of, next_action
 
 log = structlog.get_logger()
 LICENCES_PATH: Final = "/account/licenses"
@@ -55,40 +41,6 @@ _REFUSED: Final = {
     Standing.DISPUTED: "tebex_disputed",
     Standing.ENDED: "tebex_ended",
 }
-
-
-def apply_event(
-    session: Session,
-    event_type: str,
-    payload: Mapping[str, Any],
-    *,
-    received_at: datetime,
-    vault: KeyVault,
-    now: datetime,
-) -> UUID | None:
-    """Bring the purchase an event is about to what the event says: its id, None for an event that
-    is about none (other types, subscriptions' renewals, payments that cannot be read).
-
-    Idempotent, and in any order: facts are added to facts, and what follows from them is done when
-    it changes. A paid purchase that names a member's Discord account is theirs at once; for any
-    other a mail with a claim link is queued, if one of its packages is known here.
-    """
-    payment = tebex.read_payment(payload)
-    if event_type not in HEARD or payment is None or _is_renewal(session, payment):
-        return None
-    member = _hold_member(session, payment.discord_id)
-    purchase = _lock_or_create(session, payment)
-    before = facts_of(purchase)
-    at = tebex.said_at(payload, otherwise=received_at)
-    after = add_event(before, event_type, status_id=payment.status_id, at=at)
-    _write_facts(purchase, after)
-    if member is not None and is_claimable(purchase):
-        _give(session, purchase, member.id, vault=vault, now=now)
-    elif after.standing is Standing.GOOD:
-        deliver_keys(session, purchase, vault=vault, now=now)
-    if before.standing is not after.standing:
-        _follow_standing(session, purchase, after.standing, now=now)
-    return purchase.id
 
 
 def claim_purchase(
@@ -111,7 +63,7 @@ def claim_purchase(
         raise Conflict("tebex_claimed", f"{purchase_id} has an owner")
     if standing is not Standing.GOOD:
         raise Conflict(_REFUSED[standing], f"{purchase_id} is {standing}")
-    return _give(session, purchase, user_id, vault=vault, now=now)
+    return give(session, purchase, user_id, vault=vault, now=now)
 
 
 def claim_matching(
@@ -140,7 +92,7 @@ def claim_matching(
         .execution_options(populate_existing=True)
     ).all()
     for purchase in found:
-        _give(session, purchase, user_id, vault=vault, now=now)
+        give(session, purchase, user_id, vault=vault, now=now)
     return [purchase.id for purchase in found]
 
 
@@ -171,16 +123,6 @@ def lock_purchase(session: Session, purchase_id: UUID) -> TebexPurchase:
     return purchase
 
 
-def facts_of(purchase: TebexPurchase) -> Facts:
-    """The facts of a purchase's row."""
-    return Facts(
-        paid_at=purchase.paid_at,
-        refunded_at=purchase.refunded_at,
-        dispute=TebexDispute(purchase.dispute),
-        dispute_at=purchase.dispute_at,
-    )
-
-
 def is_claimable(purchase: TebexPurchase) -> bool:
     """Whether somebody may claim it now."""
     return purchase.state == PurchaseState.WAITING and facts_of(purchase).standing is Standing.GOOD
@@ -191,69 +133,8 @@ def cause_of(purchase_id: UUID) -> str:
     return f"tebex:{purchase_id}"
 
 
-def _is_renewal(session: Session, payment: TebexPayment) -> bool:
-    """Whether this is a later payment of a subscription whose first one made the keys."""
-    if payment.subscription is None:
-        return False
-    first = session.scalar(
-        select(TebexPurchase.id).where(
-            TebexPurchase.subscription == payment.subscription,
-            TebexPurchase.transaction_id != payment.transaction_id,
-        )
-    )
-    return first is not None
-
-
-def _hold_member(session: Session, discord_id: str | None) -> User | None:
-    if discord_id is None:
-        return None
-    return session.scalar(
-        select(User)
-        .where(User.discord_id == discord_id, User.banned_at.is_(None))
-        .with_for_update(read=True)
-    )
-
-
-def _lock_or_create(session: Session, payment: TebexPayment) -> TebexPurchase:
-    """Of two first events at once one writes the row, and the other waits for it."""
-    created = session.scalar(
-        insert(TebexPurchase)
-        .values(
-            id=new_id(),
-            transaction_id=payment.transaction_id,
-            state=PurchaseState.WAITING,
-            email=payment.email,
-            username=payment.username,
-            discord_id=payment.discord_id,
-            locale=locale_of(payment.country),
-            price=payment.price,
-            subscription=payment.subscription,
-            dispute=TebexDispute.NONE,
-        )
-        .on_conflict_do_nothing(index_elements=["transaction_id"])
-        .returning(TebexPurchase.id)
-    )
-    if created is not None:
-        units = first_units([line.quantity for line in payment.lines])
-        session.add_all(
-            TebexPurchaseLine(
-                purchase_id=created,
-                position=position,
-                package_id=line.package_id,
-                name=line.name,
-                quantity=line.quantity,
-                first_unit=unit,
-            )
-            for position, (line, unit) in enumerate(zip(payment.lines, units, strict=True), 1)
-        )
-        session.flush()
-    known = session.scalars(
-        select(TebexPurchase.id).where(TebexPurchase.transaction_id == payment.transaction_id)
-    ).one()
-    return lock_purchase(session, known)
-
-
-def _write_facts(purchase: TebexPurchase, facts: Facts) -> None:
+def write_facts(purchase: TebexPurchase, facts: Facts) -> None:
+    """Give a locked purchase these facts, and the state that follows from them."""
     purchase.paid_at, purchase.refunded_at = facts.paid_at, facts.refunded_at
     purchase.dispute, purchase.dispute_at = facts.dispute, facts.dispute_at
     action = next_action(
@@ -271,31 +152,32 @@ def _move(purchase: TebexPurchase, action: PurchaseAction) -> None:
     purchase.state = outcome.state
 
 
-def _give(
+def give(
     session: Session, purchase: TebexPurchase, user_id: UUID, *, vault: KeyVault, now: datetime
 ) -> int:
+    """Give a locked purchase that can be claimed to a person, and its keys; how many are new."""
     if purchase.user_id is None:
         _move(purchase, PurchaseAction.CLAIM)
         purchase.user_id = user_id
         purchase.claimed_at = now
-        _tell(session, purchase, "tebex_claimed", now=now)
+        tell(session, purchase, "tebex_claimed", now=now)
     return deliver_keys(session, purchase, vault=vault, now=now)
 
 
-def _follow_standing(
+def follow_standing(
     session: Session, purchase: TebexPurchase, standing: Standing, *, now: datetime
 ) -> None:
-    """What a change of a purchase's fate does to its licences, and who hears of it."""
+    """Do what a change of a purchase's fate does to its licences, and who hears of it."""
     cause, reference = cause_of(purchase.id), purchase.transaction_id
     match standing:
         case Standing.ENDED:
             revoke_purchase(session, LicenseSource.TEBEX, reference, cause=cause)
-            _tell(session, purchase, "tebex_ended", now=now)
+            tell(session, purchase, "tebex_ended", now=now)
         case Standing.DISPUTED:
             # A lost dispute that is open again was revoked, and is again what it was before.
             bring_back(session, cause=cause)
             suspend_purchase(session, LicenseSource.TEBEX, reference, cause=cause)
-            _tell(session, purchase, "tebex_disputed", now=now)
+            tell(session, purchase, "tebex_disputed", now=now)
         case Standing.GOOD:
             bring_back(session, cause=cause)
             if purchase.state == PurchaseState.WAITING:
@@ -310,7 +192,10 @@ def _queue_mail_for(session: Session, purchase: TebexPurchase, *, now: datetime)
         queue_claim_mail(session, purchase.email, locale=purchase.locale, now=now)
 
 
-def _tell(session: Session, purchase: TebexPurchase, event: str, *, now: datetime) -> None:
+def tell(
+    session: Session, purchase: TebexPurchase, event: str, *, fact: str = "", now: datetime
+) -> None:
+    """Tell who has a purchase what became of it, once per `fact`; nobody while it waits."""
     if purchase.user_id is None:
         return
     notify(
@@ -321,6 +206,6 @@ def _tell(session: Session, purchase: TebexPurchase, event: str, *, now: datetim
         context={"reference": purchase.transaction_id},
         path=LICENCES_PATH,
         # A purchase may be disputed and won again: each change is told once.
-        dedupe_key=f"{event}:{purchase.id}:{purchase.dispute_at or ''}",
+        dedupe_key=f"{event}:{purchase.id}:{fact or purchase.dispute_at or ''}",
         now=now,
     )

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from storefront.bootstrap import Shop
+from storefront.catalog.models import Variant
 from storefront.sandbox.serve import RunningSandbox
 from storefront.tebex.models import TebexClaimMail
 from tests.admin.licensing import audits
@@ -23,6 +24,7 @@ from tests.storefront.tebex.selling import (
     know,
     licenses,
     mails_to,
+    news,
     packages,
     payment,
     product,
@@ -263,3 +265,68 @@ def test_pages_keep_to_their_queries(
 def test_a_purchase_that_is_none_is_not_found(staff: FlaskClient) -> None:
     for wanted in ("x", "00000000-0000-0000-0000-000000000000"):
         assert staff.get(f"{LIST}/{wanted}").status_code == 404
+
+
+def test_the_page_of_a_subscription_shows_its_renewals_and_the_keys_they_reached(
+    shop: Shop, store: FlaskClient, staff: FlaskClient, make: Factory
+) -> None:
+    know(shop, make, make.product())
+    with shop.database.transaction() as session:
+        session.execute(update(Variant).values(duration_days=30))
+    items = [product(discord_id=make.user().discord_id)]
+    first, second, third, other = (
+        payment(products=bought, subscription="tbx-r-5")
+        for bought in (items, items, items, [product(88)])
+    )
+    tell(
+        shop,
+        store,
+        event("payment.completed", first),
+        news("renewed", "tbx-r-5", first, second, at=1),
+        event("payment.completed", third, at=2),
+        event("payment.refunded", third, at=3),
+        event("payment.completed", other, at=4),
+    )
+    (purchase,) = purchases(shop)
+
+    words = text_of_page(staff.get(f"{LIST}/{purchase.id}"))
+
+    for expected in (
+        *(one["transaction_id"] for one in (second, third, other)),
+        *("tbx-r-5", "Tebex takes the next payment on", "Counts", "Paid back", "Reached no key"),
+        *("recurring-payment.renewed", "payment.refunded"),
+    ):
+        assert expected in words, expected
+    listed = text_of_page(staff.get(LIST))
+    assert "3 renewals" in listed
+    for wanted in (second["transaction_id"], "tbx-r-5"):
+        found = text_of_page(staff.get(LIST, query_string={"q": wanted}))
+        assert first["transaction_id"] in found, wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "badge", "sentence"),
+    [
+        ("cancellation.requested", "Subscription ends", "Its buyer asked to end it."),
+        ("ended", "Subscription ended", "It has ended."),
+    ],
+)
+def test_a_subscription_that_ends_says_so_in_the_list_and_on_its_page(
+    shop: Shop,
+    store: FlaskClient,
+    staff: FlaskClient,
+    make: Factory,
+    kind: str,
+    badge: str,
+    sentence: str,
+) -> None:
+    know(shop, make, make.product())
+    tell(shop, store, news(kind, "tbx-r-6", payment(subscription="tbx-r-6")))
+    (purchase,) = purchases(shop)
+
+    page = text_of_page(staff.get(f"{LIST}/{purchase.id}"))
+
+    assert badge in page
+    assert sentence in page
+    assert "It was not renewed so far." in page
+    assert badge in text_of_page(staff.get(LIST))

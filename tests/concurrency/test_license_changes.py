@@ -24,7 +24,7 @@ from storefront.licenses.events import record_event
 from storefront.licenses.gift_models import LicenseGift
 from storefront.licenses.gifts import accept_gift, give_license, withdraw_gift
 from storefront.licenses.models import License
-from storefront.licenses.moves import find_budget, free_slot, reset_slots
+from storefront.licenses.moves import free_slot, reset_slots
 from storefront.licenses.service import (
     extend_license,
     replace_key,

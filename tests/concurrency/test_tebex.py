@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from storefront.bootstrap import Shop
-from storefront.catalog.models import Product
+from storefront.catalog.models import Product, Variant
 from storefront.licenses.models import License
 from storefront.payments.models import WebhookEvent
 from storefront.tebex.flow import apply_inbox_event
@@ -27,6 +27,7 @@ from tests.storefront.tebex.selling import (
     know,
     licenses,
     link_to,
+    news,
     payment,
     product,
     purchases,
@@ -164,3 +165,64 @@ def test_a_claim_and_a_refund_at_once_leave_no_good_key(
 
     assert {one.status for one in licenses(shop)} <= {"revoked"}
     assert {one.state for one in purchases(shop)} == {"ended"}
+
+
+def test_many_workers_with_the_payments_of_one_subscription_give_one_key_all_its_terms(
+    shop: Shop, make: Factory, fresh_app: Flask, script: Product
+) -> None:
+    with shop.database.transaction() as session:
+        session.execute(update(Variant).values(duration_days=30))
+    items = [product(discord_id=make.user().discord_id)]
+    told = [payment(products=items, subscription="tbx-r-1") for _ in range(4)]
+    store = fresh_app.test_client(use_cookies=False)
+    for at, one in enumerate(told):
+        deliver(store, event("payment.completed", one, at=at))
+        deliver(store, news("renewed", "tbx-r-1", told[0], one, at=at))
+    with shop.database.reading() as session:
+        ids = session.scalars(select(WebhookEvent.id)).all()
+
+    race([partial(apply_inbox_event, shop, one) for one in (*ids, *ids)])
+
+    assert len(purchases(shop)) == 1
+    (license,) = licenses(shop)
+    assert license.expires_at is not None
+    assert round((license.expires_at - license.created_at).days / 30) == 4
+
+
+def test_control_without_the_subscriptions_lock_every_payment_believes_to_be_the_first(
+    shop: Shop, script: Product
+) -> None:
+    believed: list[int] = []
+
+    def naive(session: Session, everybody_has_read: Barrier) -> None:
+        first = session.scalar(
+            select(TebexPurchase.id).where(TebexPurchase.subscription == "tbx-r-1")
+        )
+        everybody_has_read.wait()
+        if first is None:
+            believed.append(1)
+
+    race_transactions(shop.database, naive, runners=RUNNERS)
+
+    assert len(believed) == RUNNERS
+
+
+def test_a_claim_and_the_renewals_of_its_subscription_at_once_lose_no_term(
+    shop: Shop, make: Factory, fresh_app: Flask, script: Product
+) -> None:
+    with shop.database.transaction() as session:
+        session.execute(update(Variant).values(duration_days=30))
+    store = fresh_app.test_client(use_cookies=False)
+    told = [payment(subscription="tbx-r-1") for _ in range(6)]
+    tell(shop, store, event("payment.completed", told[0]))
+    for at, one in enumerate(told[1:]):
+        deliver(store, event("payment.completed", one, at=at))
+    with shop.database.reading() as session:
+        ids = session.scalars(select(WebhookEvent.id).where(WebhookEvent.state == "received")).all()
+    calls: list[Callable[[], object]] = [partial(apply_inbox_event, shop, one) for one in ids]
+
+    race([*calls, partial(claim, shop, purchases(shop)[0].id, make.user().id)])
+
+    (license,) = licenses(shop)
+    assert license.expires_at is not None
+    assert round((license.expires_at - license.created_at).days / 30) == 6

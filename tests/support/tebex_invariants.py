@@ -21,4 +21,18 @@ TEBEX_INVARIANTS = {
             ON l.source = 'tebex' AND p.transaction_id = l.source_reference
         WHERE (p.state = 'ended' AND l.status <> 'revoked')
             OR (p.dispute = 'open' AND l.status IN ('active', 'expired'))""",
+    "K6 a transaction at Tebex is a purchase or a renewal, never both": """
+        SELECT r.id FROM tebex_renewals r
+        JOIN tebex_purchases p ON p.transaction_id = r.transaction_id""",
+    "K6 time that was paid for elsewhere comes of a renewal of the purchase that made the key": """
+        SELECT t.id FROM license_terms t JOIN licenses l ON l.id = t.license_id
+        WHERE t.source_reference IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM tebex_renewals r JOIN tebex_purchases p ON p.id = r.purchase_id
+            WHERE r.transaction_id = t.source_reference AND r.paid_at IS NOT NULL
+                AND l.source = 'tebex' AND l.source_reference = p.transaction_id)""",
+    "K6 a renewal at Tebex counts unless its money went back or a bank has it": """
+        SELECT t.id FROM license_terms t JOIN tebex_renewals r
+            ON r.transaction_id = t.source_reference
+        WHERE ('tebex:' || r.id = ANY (t.withdrawn_for))
+            <> (r.refunded_at IS NOT NULL OR r.dispute IN ('open', 'lost'))""",
 }

@@ -12,8 +12,8 @@ from storefront.bootstrap import Shop
 from storefront.catalog.models import Product, Variant
 from storefront.providers import tebex
 from storefront.sandbox.seed.people import BUYER, OWNER
+from storefront.tebex.events import apply_event
 from storefront.tebex.packages import map_package
-from storefront.tebex.service import apply_event
 
 PACKAGE: Final = 6276316
 SLUG: Final = "qr-garage"

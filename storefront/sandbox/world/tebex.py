@@ -1,8 +1,9 @@
 """A little Tebex: sells packages at the press of a button and tells the shop by signed webhooks.
 
-Only what the shop hears of Tebex: payments, refunds, disputes and the question whether an endpoint
-is there, each sent once (https://docs.tebex.io/developers/webhooks/overview). What is sold is
-forgotten when the sandbox stops; the shop remembers.
+Only what the shop hears of Tebex: payments, refunds, disputes, subscriptions and the question
+whether an endpoint is there, each sent once (https://docs.tebex.io/developers/webhooks/overview).
+A subscription is its payments, the first one first. What is sold is forgotten when the sandbox
+stops; the shop remembers.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import secrets
 import urllib.error
 import urllib.request
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Flask, abort, jsonify, redirect, render_template, request
@@ -32,6 +33,14 @@ VERBS: dict[str, tuple[str, int, str]] = {
     "lose": ("payment.dispute.lost", 3, "Chargeback"),
     "close": ("payment.dispute.closed", 1, "Complete"),
 }
+# The same for a subscription: what is sent, and how it stands afterwards.
+PLAN_VERBS: dict[str, tuple[str, str]] = {
+    "renew": ("recurring-payment.renewed", "Active"),
+    "cancel": ("recurring-payment.cancellation.requested", "Pending Cancellation"),
+    "keep": ("recurring-payment.cancellation.aborted", "Active"),
+    "end": ("recurring-payment.ended", "Cancelled"),
+}
+TERM = timedelta(days=30)
 FIELDS = ("package", "name", "quantity", "email", "discord_id", "username", "country")
 
 
@@ -41,16 +50,27 @@ def register_tebex(app: Flask, world: World) -> None:
     @blueprint.get("/tebex")
     def page() -> str:
         payments = list(world.tebex.values())[::-1]
-        return render_template("tebex.html", payments=payments, verbs=VERBS, url=address_of(world))
+        return render_template(
+            "tebex.html",
+            payments=payments,
+            verbs=VERBS,
+            plan_verbs=PLAN_VERBS,
+            plans=_plans(world)[::-1],
+            url=address_of(world),
+        )
 
     @blueprint.post("/control/tebex")
     def sell() -> AnyResponse:
-        """Sell a package and tell the shop, unless `silent` is said."""
+        """Sell a package, perhaps as a subscription, and tell the shop, unless `silent` is said."""
         wanted = _asked()
         payment = _payment(wanted)
         world.tebex[payment["transaction_id"]] = {"subject": payment, "sent": []}
         if not wanted.get("silent"):
             _tell(world, payment["transaction_id"], "complete")
+            if payment["recurring_payment_reference"]:
+                _tell_plan(
+                    world, payment["recurring_payment_reference"], "recurring-payment.started"
+                )
         return _done(world.tebex[payment["transaction_id"]])
 
     @blueprint.post("/control/tebex/<transaction>/<verb>")
@@ -59,6 +79,20 @@ def register_tebex(app: Flask, world: World) -> None:
             abort(404)
         _tell(world, transaction, verb)
         return _done(world.tebex[transaction])
+
+    @blueprint.post("/control/tebex/subscriptions/<reference>/<verb>")
+    def act_on_plan(reference: str, verb: str) -> AnyResponse:
+        """A renewal is a payment of its own, told of by two events unless `once` is said."""
+        if reference not in _plans(world) or verb not in PLAN_VERBS:
+            abort(404)
+        kind, _status = PLAN_VERBS[verb]
+        if verb == "renew":
+            renewal = _renewal(_payments_of(world, reference)[0]["subject"])
+            world.tebex[renewal["transaction_id"]] = {"subject": renewal, "sent": []}
+            if not _asked().get("once"):
+                _tell(world, renewal["transaction_id"], "complete")
+        _tell_plan(world, reference, kind)
+        return _done(_payments_of(world, reference)[-1])
 
     @blueprint.post("/control/tebex/validations")
     def validate() -> AnyResponse:
@@ -106,6 +140,54 @@ def _tell(world: World, transaction: str, verb: str) -> None:
     payment["sent"].append({"type": kind, "status": code})
 
 
+def _tell_plan(world: World, reference: str, kind: str) -> None:
+    payments = _payments_of(world, reference)
+    status = next((word for told, word in PLAN_VERBS.values() if told == kind), "Active")
+    now = datetime.now(UTC)
+    subject = {
+        "reference": reference,
+        "created_at": payments[0]["subject"]["created_at"],
+        "paused_at": None,
+        "paused_until": None,
+        "next_payment_at": (now + TERM).isoformat(),
+        "status": {"id": 2 if status == "Active" else 4, "description": status},
+        "initial_payment": payments[0]["subject"],
+        "last_payment": payments[-1]["subject"],
+        "fail_count": 0,
+        "price": payments[0]["subject"]["price"],
+        "cancelled_at": now.isoformat() if status == "Cancelled" else None,
+        "cancel_reason": "Ended at the press of a button" if status == "Cancelled" else None,
+    }
+    code, _body = send(world, kind, subject)
+    payments[-1]["sent"].append({"type": kind, "status": code})
+
+
+def _plans(world: World) -> list[str]:
+    named = (one["subject"]["recurring_payment_reference"] for one in world.tebex.values())
+    return list(dict.fromkeys(reference for reference in named if reference))
+
+
+def _payments_of(world: World, reference: str) -> list[JsonObject]:
+    return [
+        payment
+        for payment in world.tebex.values()
+        if payment["subject"]["recurring_payment_reference"] == reference
+    ]
+
+
+def _renewal(first: JsonObject) -> JsonObject:
+    return {
+        **first,
+        "transaction_id": _new_transaction(),
+        "status": {"id": 1, "description": "Complete"},
+        "created_at": datetime.now(UTC).isoformat(),
+    }
+
+
+def _new_transaction() -> str:
+    return f"tbx-{secrets.token_hex(7)}-{secrets.token_hex(3)}"
+
+
 def _sign(body: bytes) -> str:
     digest = hashlib.sha256(body).hexdigest()
     return hmac.new(TEBEX_WEBHOOK_SECRET.encode(), digest.encode(), hashlib.sha256).hexdigest()
@@ -121,9 +203,9 @@ def _payment(wanted: JsonObject) -> JsonObject:
     price = {"amount": 14.0 * int(quantity), "currency": "USD"}
     username = {"id": "1234567", "username": str(wanted.get("username") or "somchai")}
     return {
-        "transaction_id": f"tbx-{secrets.token_hex(7)}-{secrets.token_hex(3)}",
+        "transaction_id": _new_transaction(),
         "status": {"id": 1, "description": "Complete"},
-        "payment_sequence": "oneoff",
+        "payment_sequence": "recurring" if wanted.get("subscription") else "oneoff",
         "created_at": datetime.now(UTC).isoformat(),
         "price": price,
         "price_paid": price,
@@ -154,14 +236,24 @@ def _payment(wanted: JsonObject) -> JsonObject:
         ],
         "coupons": [],
         "gift_cards": [],
-        "recurring_payment_reference": None,
+        "recurring_payment_reference": _new_reference() if wanted.get("subscription") else None,
         "decline_reason": None,
     }
 
 
+def _new_reference() -> str:
+    return f"tbx-r-{secrets.randbelow(10**9):09}"
+
+
 def _asked() -> dict[str, Any]:
     wanted = request.get_json(silent=True) if request.is_json else request.form.to_dict()
-    if not isinstance(wanted, dict) or set(wanted) - {*FIELDS, "silent", "back"}:
+    if not isinstance(wanted, dict) or set(wanted) - {
+        *FIELDS,
+        "subscription",
+        "silent",
+        "once",
+        "back",
+    }:
         abort(400)
     return wanted
 

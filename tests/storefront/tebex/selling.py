@@ -78,6 +78,32 @@ def event(kind: str, subject: dict[str, Any], *, at: int = 0, **values: Any) -> 
     ).encode()
 
 
+def news(
+    kind: str,
+    reference: str,
+    first: dict[str, Any],
+    last: dict[str, Any] | None = None,
+    *,
+    at: int = 0,
+    **values: Any,
+) -> bytes:
+    """An event about a subscription, with its first and its last payment in it."""
+    subject = {
+        "reference": reference,
+        "created_at": "2026-11-28T09:00:00.000000Z",
+        "next_payment_at": "2026-12-28T09:00:00.000000Z",
+        "status": {"id": 2, "description": "Active"},
+        "initial_payment": first,
+        "last_payment": last or first,
+        "fail_count": 0,
+        "price": {"amount": 14.0, "currency": "USD"},
+        "cancelled_at": None,
+        "cancel_reason": None,
+        **values,
+    }
+    return event(f"recurring-payment.{kind}", subject, at=at)
+
+
 def deliver(client: FlaskClient, body: bytes, signature: str | None = None) -> TestResponse:
     """Send it to the shop, well signed unless told otherwise."""
     given = sign_body(body, SECRET) if signature is None else signature

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from werkzeug.serving import make_server
 
 from storefront.bootstrap import Shop
+from storefront.catalog.models import Variant
 from storefront.sandbox.world.state import World
 from storefront.sandbox.world.storage import Store
 from storefront.sandbox.world.web import create_web
-from tests.storefront.tebex.selling import know, purchases, statuses
+from tests.storefront.tebex.selling import know, licenses, purchases, statuses
 from tests.support.factories import Factory
 from tests.support.gateway import drain
 
@@ -80,3 +82,39 @@ def test_what_it_does_not_know_is_refused(tebex: FlaskClient) -> None:
     assert tebex.post("/control/tebex", json={"price": 5}).status_code == 400
     assert tebex.post("/control/tebex", json={"quantity": "many"}).status_code == 400
     assert tebex.post("/control/tebex/tbx-0/refund").status_code == 404
+
+
+def test_a_subscription_is_sold_renewed_and_ended(
+    shop: Shop, make: Factory, tebex: FlaskClient
+) -> None:
+    user = make.user()
+    know(shop, make, make.product())
+    with shop.database.transaction() as session:
+        session.execute(update(Variant).values(duration_days=30))
+    asked = {"discord_id": user.discord_id, "subscription": "1"}
+    sold = tebex.post("/control/tebex", json=asked).get_json()
+    reference = sold["subject"]["recurring_payment_reference"]
+    told = [one["type"] for one in sold["sent"]]
+
+    for verb in ("renew", "cancel", "keep", "renew", "end"):
+        answer = tebex.post(f"/control/tebex/subscriptions/{reference}/{verb}", json={})
+        told += [one["type"] for one in answer.get_json()["sent"][-1:]]
+    once = tebex.post(f"/control/tebex/subscriptions/{reference}/renew", data={"once": "1"})
+    drain(shop)
+
+    assert told == [
+        "payment.completed",
+        "recurring-payment.started",
+        "recurring-payment.renewed",
+        "recurring-payment.cancellation.requested",
+        "recurring-payment.cancellation.aborted",
+        "recurring-payment.renewed",
+        "recurring-payment.ended",
+    ]
+    assert [one["type"] for one in once.get_json()["sent"]] == ["recurring-payment.renewed"]
+    (license,) = licenses(shop)
+    assert license.expires_at is not None
+    assert round((license.expires_at - license.created_at).days / 30) == 4
+    assert reference in tebex.get("/tebex").text
+    assert tebex.post("/control/tebex/subscriptions/tbx-r-0/renew").status_code == 404
+    assert tebex.post(f"/control/tebex/subscriptions/{reference}/pause").status_code == 404
