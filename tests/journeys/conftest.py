@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from storefront.bootstrap import Shop, boot
+from storefront.config import Settings
 from storefront.sandbox.demo_stack import DemoStack
 from tests.journeys.visitor import Visit
 
@@ -23,6 +25,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoStack]:
     demo = DemoStack(tmp_path_factory.mktemp("journeys")).start(timeout=180)
     yield demo
     demo.destroy()
+
+
+@pytest.fixture(scope="session")
+def backstage(stack: DemoStack) -> Iterator[Shop]:
+    """The shop behind the stack, for what a journey needs and no page is asked about."""
+    shop = boot(Settings.from_env(stack.environment), pool_size=2)
+    yield shop
+    shop.database.engine.dispose()
 
 
 @pytest.fixture(scope="session")
