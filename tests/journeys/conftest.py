@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from storefront.bootstrap import Shop, boot
 from storefront.config import Settings
 from storefront.sandbox.demo_stack import DemoStack
-from tests.journeys.visitor import Visit
+from tests.journeys.visitor import KeptSignIns, Visit
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -58,9 +58,19 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     }
 
 
+@pytest.fixture(scope="session")
+def kept_sign_ins(stack: DemoStack) -> KeptSignIns:
+    """Who has signed in at this stack."""
+    return {}
+
+
 @pytest.fixture
 def visit(
-    stack: DemoStack, browser: Browser, request: pytest.FixtureRequest
+    stack: DemoStack,
+    backstage: Shop,
+    browser: Browser,
+    kept_sign_ins: KeptSignIns,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Callable[..., Visit]]:
     """visit(locale="th", javascript=True, width=1280): a fresh browser at the shop's door, of a
     reader who asked for no motion, because drawing it takes a third of the time. When the test is
@@ -78,7 +88,8 @@ def visit(
         )
         context.set_default_timeout(15_000)
         page: Page = context.new_page()
-        visits.append(Visit(page, stack, locale=locale))
+        visits.append(Visit(page, stack, backstage, locale=locale))
+        visits[-1].kept = kept_sign_ins
         visits[-1].is_thorough = request.config.getoption("--long")
         return visits[-1]
 
