@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from storefront.bootstrap import Shop, boot
+from storefront.config import Settings
 from storefront.sandbox.demo_stack import DemoStack
-from tests.journeys.visitor import Visit
+from tests.journeys.visitor import KeptSignIns, Visit
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -23,6 +25,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoStack]:
     demo = DemoStack(tmp_path_factory.mktemp("journeys")).start(timeout=180)
     yield demo
     demo.destroy()
+
+
+@pytest.fixture(scope="session")
+def backstage(stack: DemoStack) -> Iterator[Shop]:
+    """The shop behind the stack, for what a journey needs and no page is asked about."""
+    shop = boot(Settings.from_env(stack.environment), pool_size=2)
+    yield shop
+    shop.database.engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +58,19 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     }
 
 
+@pytest.fixture(scope="session")
+def kept_sign_ins(stack: DemoStack) -> KeptSignIns:
+    """Who has signed in at this stack."""
+    return {}
+
+
 @pytest.fixture
 def visit(
-    stack: DemoStack, browser: Browser, request: pytest.FixtureRequest
+    stack: DemoStack,
+    backstage: Shop,
+    browser: Browser,
+    kept_sign_ins: KeptSignIns,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Callable[..., Visit]]:
     """visit(locale="th", javascript=True, width=1280): a fresh browser at the shop's door, of a
     reader who asked for no motion, because drawing it takes a third of the time. When the test is
@@ -68,7 +88,8 @@ def visit(
         )
         context.set_default_timeout(15_000)
         page: Page = context.new_page()
-        visits.append(Visit(page, stack, locale=locale))
+        visits.append(Visit(page, stack, backstage, locale=locale))
+        visits[-1].kept = kept_sign_ins
         visits[-1].is_thorough = request.config.getoption("--long")
         return visits[-1]
 

@@ -6,19 +6,25 @@ import re
 from collections.abc import Callable
 
 import pytest
+import requests
 from playwright.sync_api import expect
 
+from storefront.sandbox.demo_stack import DemoStack
+from tests.journeys.test_till import wait_until
 from tests.journeys.visitor import Visit
 
 Begin = Callable[..., Visit]
 
 
-@pytest.fixture(autouse=True)
-def indexed(visit: Begin) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def indexed(stack: DemoStack) -> None:
     """The worker reads the products for the search right after the start."""
-    visitor = visit(locale="en")
-    visitor.go("/products?q=garage")
-    visitor.reload_until("QR Garage")
+
+    def finds() -> bool:
+        found = requests.get(f"{stack.url}/en/products", params={"q": "garage"}, timeout=10)
+        return "QR Garage" in found.text
+
+    wait_until(finds)
 
 
 def test_three_keys_of_a_thai_word_and_the_arrows_lead_to_the_product(visit: Begin) -> None:

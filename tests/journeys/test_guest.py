@@ -105,6 +105,7 @@ def test_the_pages_of_guests_fit_and_are_accessible(
     for path in ("/account", "/account/guest", "/account/wallet", "/sign-in"):
         check(visitor, path)
     if width == 390:
+        visitor.page.set_viewport_size({"width": 390, "height": 844})
         visitor.press("[popovertarget=site-menu]")
         examine(visitor, "the menu of a guest")
     link = mailed_link(visitor, address, order_number)

@@ -4,7 +4,7 @@ languages, with JavaScript and without."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -12,12 +12,10 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from jobs.alerts import tell_who_waits
-from storefront.bootstrap import Shop, boot
+from storefront.bootstrap import Shop
 from storefront.catalog.models import Product
-from storefront.config import Settings
 from storefront.db import Database
 from storefront.kit.money import baht
-from storefront.sandbox.demo_stack import DemoStack
 from tests.journeys.test_pages import VIEWS, check
 from tests.journeys.visitor import Visit
 from tests.storefront.catalog.rows import add_image, add_tier, set_stock
@@ -41,12 +39,10 @@ class Shelf:
 
 
 @pytest.fixture(scope="module")
-def shelf(stack: DemoStack) -> Iterator[Shelf]:
+def shelf(backstage: Shop) -> Shelf:
     """Products of these tests alone, beside those the demo is filled with. somchai owns QR Garage
     there."""
-    shop = boot(Settings.from_env(stack.environment), pool_size=2)
-    yield Shelf(shop, _products(shop.database, Factory(shop.database)))
-    shop.database.engine.dispose()
+    return Shelf(backstage, _products(backstage.database, Factory(backstage.database)))
 
 
 def _products(database: Database, make: Factory) -> dict[str, Product]:

@@ -193,10 +193,10 @@ def wait_for_money(visitor: Visit) -> int:
 
 def wait_until(is_so: Callable[[], bool]) -> None:
     """Ask again for up to half a minute."""
-    for _ in range(60):
+    for _ in range(150):
         if is_so():
             return
-        time.sleep(0.5)
+        time.sleep(0.2)
     pytest.fail("it never became so")
 
 
