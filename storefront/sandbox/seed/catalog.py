@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 from sqlalchemy import select
@@ -42,7 +42,7 @@ WORDS = {
     "แก๊งค์": "gang",
     "เรดิโอ": "radio",
 }
-CONTENT_TYPES = {".webp": "image/webp", ".png": "image/png"}
+CONTENT_TYPES = {".webp": "image/webp", ".png": "image/png", ".zip": "application/zip"}
 
 
 def seed_catalog(shop: Shop, *, covers: Path, now: datetime) -> None:
@@ -54,14 +54,17 @@ def seed_catalog(shop: Shop, *, covers: Path, now: datetime) -> None:
         for release in product.releases
     }
     generate_covers(covers)
-    _upload(shop, archives, covers)
+    with shop.database.reading() as reader:
+        known = dict(reader.execute(select(Product.slug, Product.id)).all())
+    files = {**archives, **_pictures(covers)}
+    # A shop without products has no file that has to stay, and asking costs as much as sending.
+    _upload(shop, _missing(shop, files) if known else files)
     with shop.database.transaction() as session:
         # By the worker, because loading the Thai dictionary would keep the first visitor waiting;
         # and as the first of its tasks.
         enqueue_stale(session)
         shelves = _seed_categories(session)
-        for product in products():
-            _seed_product(session, product, archives, shelves, now=now)
+        _seed_products(session, archives, shelves, known, now=now)
         _seed_words(session)
 
 
@@ -70,59 +73,83 @@ def release_key(product: SeedProduct, release: SeedRelease) -> str:
     return f"releases/{product.slug}/{product.slug}-{release.version}.zip"
 
 
-def _upload(shop: Shop, archives: Mapping[str, bytes], covers: Path) -> None:
-    def put_archive(key: str) -> None:
-        if not shop.files.has(key):
-            shop.files.put(key, archives[key], content_type="application/zip")
+def _pictures(covers: Path) -> Mapping[str, bytes]:
+    return {
+        f"covers/{path.name}": path.read_bytes()
+        for path in covers.iterdir()
+        if path.suffix in CONTENT_TYPES
+    }
 
-    def put_picture(path: Path) -> None:
-        key = f"covers/{path.name}"
-        if not shop.files.has(key):
-            shop.files.put(key, path.read_bytes(), content_type=CONTENT_TYPES[path.suffix])
 
-    pictures = [path for path in covers.iterdir() if path.suffix in CONTENT_TYPES]
+def _missing(shop: Shop, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
     with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
-        _finish(pool.map(put_archive, archives))
-        _finish(pool.map(put_picture, pictures))
+        there = pool.map(shop.files.has, files)
+        return {key: files[key] for key, is_there in zip(files, there, strict=True) if not is_there}
 
 
-def _finish(results: Iterable[None]) -> None:
-    for _ in results:
-        pass
+def _upload(shop: Shop, files: Mapping[str, bytes]) -> None:
+    def put(key: str) -> None:
+        content_type = CONTENT_TYPES[PurePosixPath(key).suffix]
+        shop.files.put(key, files[key], content_type=content_type)
+
+    with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
+        for _ in pool.map(put, files):
+            pass
 
 
 def _seed_categories(session: Session) -> Mapping[str, UUID]:
-    shelves: dict[str, UUID] = {}
+    shelves = dict(session.execute(select(Category.slug, Category.id)).all())
     for category in categories():
-        session.execute(
-            insert(Category)
-            .values(
-                id=new_id(),
+        if category.slug in shelves:
+            continue
+        shelves[category.slug] = new_id()
+        session.add(
+            Category(
+                id=shelves[category.slug],
                 slug=category.slug,
                 parent_id=shelves[category.parent] if category.parent else None,
                 name_th=category.name_th,
                 name_en=category.name_en,
                 position=category.position,
             )
-            .on_conflict_do_nothing(index_elements=["slug"])
         )
-        shelves[category.slug] = session.scalars(
-            select(Category.id).where(Category.slug == category.slug)
-        ).one()
+    session.flush()
     return shelves
 
 
-def _seed_product(
+def _seed_products(
     session: Session,
+    archives: Mapping[str, bytes],
+    shelves: Mapping[str, UUID],
+    known: Mapping[str, UUID],
+    *,
+    now: datetime,
+) -> None:
+    """All at once: row by row it takes three times as long."""
+    ids = dict(known)
+    contents: list[BundleItem] = []
+    for seed in products():
+        if seed.slug in known:
+            continue
+        product = _product(seed, archives, shelves, now=now)
+        session.add(product)
+        ids[seed.slug] = product.id
+        contents += [
+            BundleItem(bundle_id=product.id, product_id=ids[slug], position=position)
+            for position, slug in enumerate(seed.contains)
+        ]
+    session.flush()
+    session.add_all(contents)
+
+
+def _product(
     seed: SeedProduct,
     archives: Mapping[str, bytes],
     shelves: Mapping[str, UUID],
     *,
     now: datetime,
-) -> None:
-    if session.scalar(select(Product.id).where(Product.slug == seed.slug)) is not None:
-        return
-    product = Product(
+) -> Product:
+    return Product(
         id=new_id(),
         slug=seed.slug,
         category_id=shelves[seed.category],
@@ -145,32 +172,22 @@ def _seed_product(
         featured=seed.featured,
         sold_count=seed.sold_count,
         published_at=now - timedelta(days=seed.days_ago),
-    )
-    product.variants = [_variant(variant, n) for n, variant in enumerate(seed.variants)]
-    product.releases = [
-        _release(seed, release, archives[release_key(seed, release)], now=now)
-        for release in seed.releases
-    ]
-    session.add(product)
-    session.flush()
-    inside = dict(
-        session.execute(
-            select(Product.slug, Product.id).where(Product.slug.in_(seed.contains))
-        ).all()
-    )
-    session.add_all(
-        BundleItem(bundle_id=product.id, product_id=inside[slug], position=position)
-        for position, slug in enumerate(seed.contains)
+        variants=[_variant(variant, n) for n, variant in enumerate(seed.variants)],
+        releases=[
+            _release(seed, release, archives[release_key(seed, release)], now=now)
+            for release in seed.releases
+        ],
     )
 
 
 def _seed_words(session: Session) -> None:
-    for word, same_as in WORDS.items():
-        session.execute(
-            insert(SearchWord)
-            .values(id=new_id(), word=word, same_as=same_as, origin=WordOrigin.STAFF)
-            .on_conflict_do_nothing(index_elements=["word"])
-        )
+    session.execute(
+        insert(SearchWord).on_conflict_do_nothing(index_elements=["word"]),
+        [
+            {"id": new_id(), "word": word, "same_as": same_as, "origin": WordOrigin.STAFF}
+            for word, same_as in WORDS.items()
+        ],
+    )
 
 
 def _variant(seed: SeedVariant, position: int) -> Variant:
