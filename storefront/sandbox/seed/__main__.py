@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,12 @@ from storefront.licenses.models import License
 from storefront.paths import ROOT
 from storefront.sandbox.seed.catalog import seed_catalog
 from storefront.sandbox.seed.downloads import seed_download
+from storefront.sandbox.seed.files import (
+    build_archives,
+    find_missing,
+    read_pictures,
+    send_files,
+)
 from storefront.sandbox.seed.license_use import seed_license_use
 from storefront.sandbox.seed.misuse import seed_misuse
 from storefront.sandbox.seed.outgoing import seed_outgoing
@@ -54,8 +62,19 @@ def seed(shop: Shop, *, covers: Path = COVERS) -> None:
     """Fill the shop. Ends the program where the shop is one of production."""
     if shop.settings.is_production:
         sys.exit("Refused: the demo's products and people have no place in production.")
+    archives = build_archives()
+    files = find_missing(shop, {**archives, **read_pictures(covers)})
+    # Sending files is waiting for the bucket mostly, and only the download needs one of them.
+    with ThreadPoolExecutor(1) as beside:
+        sending = beside.submit(send_files, shop, files)
+        _seed_rows(shop, archives)
+        sending.result()
+    seed_download(shop)
+
+
+def _seed_rows(shop: Shop, archives: Mapping[str, bytes]) -> None:
     now = shop.clock()
-    seed_catalog(shop, covers=covers, now=now)
+    seed_catalog(shop, archives, now=now)
     seed_people(shop, now=now)
     seed_refunds(shop, now=now)
     seed_seller(shop)
@@ -66,7 +85,6 @@ def seed(shop: Shop, *, covers: Path = COVERS) -> None:
     seed_tebex(shop, now=now)
     seed_misuse(shop, now=now)
     seed_outgoing(shop, now=now)
-    seed_download(shop)
 
 
 def write_summary(shop: Shop, path: Path) -> None:

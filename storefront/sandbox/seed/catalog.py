@@ -1,12 +1,10 @@
-"""Putting the demo catalogue on the shelves: rows into the database, files into the bucket."""
+"""Putting the demo catalogue on the shelves: what is known about each product."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 from sqlalchemy import select
@@ -18,7 +16,6 @@ from storefront.catalog.models import BundleItem, Category, Product, Release, Va
 from storefront.catalog.search.models import SearchWord, WordOrigin
 from storefront.catalog.search.service import enqueue_stale
 from storefront.kit.ids import new_id
-from storefront.sandbox.seed.archives import build_archive
 from storefront.sandbox.seed.content import (
     SeedProduct,
     SeedRelease,
@@ -26,9 +23,8 @@ from storefront.sandbox.seed.content import (
     categories,
     products,
 )
-from storefront.sandbox.seed.covers import generate_covers
+from storefront.sandbox.seed.files import release_key
 
-UPLOADS_AT_ONCE = 8
 # What Thai buyers type for English words of the trade.
 WORDS = {
     "การาจ": "garage",
@@ -42,59 +38,17 @@ WORDS = {
     "แก๊งค์": "gang",
     "เรดิโอ": "radio",
 }
-CONTENT_TYPES = {".webp": "image/webp", ".png": "image/png", ".zip": "application/zip"}
 
 
-def seed_catalog(shop: Shop, *, covers: Path, now: datetime) -> None:
-    """Categories, products, releases, pictures. What is there already (by slug) stays as it is,
-    so a demo that people have played with keeps their changes."""
-    archives = {
-        release_key(product, release): build_archive(product, release)
-        for product in products()
-        for release in product.releases
-    }
-    generate_covers(covers)
-    with shop.database.reading() as reader:
-        known = dict(reader.execute(select(Product.slug, Product.id)).all())
-    files = {**archives, **_pictures(covers)}
-    # A shop without products has no file that has to stay, and asking costs as much as sending.
-    _upload(shop, _missing(shop, files) if known else files)
+def seed_catalog(shop: Shop, archives: Mapping[str, bytes], *, now: datetime) -> None:
+    """Categories, products, releases of these archives. What is there already (by slug) stays as
+    it is, so a demo that people have played with keeps their changes."""
     with shop.database.transaction() as session:
         # By the worker, because loading the Thai dictionary would keep the first visitor waiting;
         # and as the first of its tasks.
         enqueue_stale(session)
-        shelves = _seed_categories(session)
-        _seed_products(session, archives, shelves, known, now=now)
+        _seed_products(session, archives, _seed_categories(session), now=now)
         _seed_words(session)
-
-
-def release_key(product: SeedProduct, release: SeedRelease) -> str:
-    """Where a release's file lies in the bucket."""
-    return f"releases/{product.slug}/{product.slug}-{release.version}.zip"
-
-
-def _pictures(covers: Path) -> Mapping[str, bytes]:
-    return {
-        f"covers/{path.name}": path.read_bytes()
-        for path in covers.iterdir()
-        if path.suffix in CONTENT_TYPES
-    }
-
-
-def _missing(shop: Shop, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
-        there = pool.map(shop.files.has, files)
-        return {key: files[key] for key, is_there in zip(files, there, strict=True) if not is_there}
-
-
-def _upload(shop: Shop, files: Mapping[str, bytes]) -> None:
-    def put(key: str) -> None:
-        content_type = CONTENT_TYPES[PurePosixPath(key).suffix]
-        shop.files.put(key, files[key], content_type=content_type)
-
-    with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
-        for _ in pool.map(put, files):
-            pass
 
 
 def _seed_categories(session: Session) -> Mapping[str, UUID]:
@@ -121,11 +75,11 @@ def _seed_products(
     session: Session,
     archives: Mapping[str, bytes],
     shelves: Mapping[str, UUID],
-    known: Mapping[str, UUID],
     *,
     now: datetime,
 ) -> None:
     """All at once: row by row it takes three times as long."""
+    known = dict(session.execute(select(Product.slug, Product.id)).all())
     ids = dict(known)
     contents: list[BundleItem] = []
     for seed in products():
