@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 from storefront.bootstrap import boot
 from storefront.catalog.search.indexing import rebuild_index
@@ -48,8 +47,7 @@ def allow_uploads() -> int:
     """Let the shop's pages send files straight into the bucket: writes its CORS rule anew. Once
     after the bucket was made, and again when PUBLIC_URL has changed."""
     shop = boot(Settings.from_env())
-    address = urlsplit(shop.settings.public_url)
-    shop.files.parts.allow_origin(f"{address.scheme}://{address.netloc}")
+    shop.files.parts.allow_origin(shop.settings.origin)
     return 0
 
 

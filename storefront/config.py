@@ -82,6 +82,12 @@ class Settings:
         return self.public_url.startswith("https://")
 
     @property
+    def origin(self) -> str:
+        """The shop's address as browsers put it into `Origin`."""
+        address = urlsplit(self.public_url)
+        return f"{address.scheme}://{address.netloc}"
+
+    @property
     def sqlalchemy_url(self) -> str:
         """The database address with the driver SQLAlchemy is to use."""
         return sqlalchemy_url(self.database_url)

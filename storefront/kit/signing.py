@@ -12,7 +12,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -72,6 +72,7 @@ def make_signing_key() -> str:
     return base64.b64encode(der).decode()
 
 
+@lru_cache(maxsize=8)  # proving that a key is sound takes 40 ms, and every start asks twice
 def read_signing_key(text: str) -> rsa.RSAPrivateKey:
     """Read a key of `make_signing_key`. Raises ValueError for anything but RSA-2048."""
     try:

@@ -125,7 +125,7 @@ def shop_plan(folder: Path, ports: Ports, kept: Secrets) -> Plan:
         ),
         shop={
             "web": (
-                *(*python, "granian", *WEB_OPTIONS),
+                *(*python, "storefront.sandbox.demo_web", *WEB_OPTIONS),
                 *("--host", LOOPBACK, "--port", str(ports.web), "wsgi:app"),
             ),
             "worker": (*python, "jobs.worker"),

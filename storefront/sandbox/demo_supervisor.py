@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from storefront.sandbox.demo_records import (
 from storefront.sandbox.demo_report import remove_report
 from storefront.sandbox.demo_settings import (
     Ports,
+    Secrets,
     choose_ports,
     kept_secrets,
     process_environment,
@@ -46,6 +48,7 @@ from storefront.sandbox.services.process import (
     ServiceError,
     run_to_end,
     start_process,
+    stop_process,
     tail,
     wait_until,
 )
@@ -92,6 +95,7 @@ class Supervisor:
         self._make_plan = make_plan
         self._lock = FolderLock(folder)
         self._watched: list[Watched] = []
+        self._preparing: subprocess.Popen[bytes] | None = None
 
     @property
     def is_owner(self) -> bool:
@@ -116,24 +120,8 @@ class Supervisor:
         kept = kept_secrets(self.folder)
         plan = self._make_plan(self.folder, ports, kept)
         started = time.monotonic()
-        database, redis = self._launch_servers(plan, ports)
-        settings = shop_settings(ports, kept, database_url=database.url, redis_url=redis.url)
-        write_private(self.folder / "environment.json", json.dumps(settings, indent=1))
-        environment = process_environment(self.folder, settings)
-        # The web server spends a second on imports before it asks for anything: meanwhile the
-        # database gets its tables. Whoever would use it at once starts after the first page.
-        self._launch_command("web", plan.shop["web"], environment)
-        redis.wait_ready(interrupted=self._interrupted)
-        database.wait_ready(interrupted=self._interrupted)
-        if database.was_created or not summary_path(self.folder).exists():
-            forget_steps(self.folder)
-        for port in (ports.sandbox, ports.smtp, ports.s3):
-            self._wait_for("sandbox", partial(answers, port))
-        self._run_step("prepare", plan.prepare, environment)
-        self._wait_for("web", lambda: _is_healthy(ports.web))
+        self._bring_up(plan, ports, kept)
         self.first_page_seconds = time.monotonic() - started
-        for name in ("worker", "scheduler"):
-            self._launch_command(name, plan.shop[name], environment)
         return ports
 
     def watch(self) -> None:
@@ -145,6 +133,8 @@ class Supervisor:
 
     def stop(self) -> None:
         """Take everything down, web first and the database last, and free the folder."""
+        if self._preparing is not None:
+            stop_process(self._preparing, ((signal.SIGKILL, 2.0),))
         for watched in self._watched:
             if isinstance(watched.service, Command) and watched.name != "sandbox":
                 watched.service.ask_to_stop()
@@ -156,15 +146,32 @@ class Supervisor:
         forget_processes(self.folder)
         self._lock.release()
 
-    def _launch_servers(self, plan: Plan, ports: Ports) -> tuple[PostgresServer, ValkeyServer]:
-        """Sandbox, Valkey and PostgreSQL, all three at once."""
+    def _bring_up(self, plan: Plan, ports: Ports, kept: Secrets) -> None:
         self._launch_command("sandbox", plan.sandbox, process_environment(self.folder, {}))
         redis = ValkeyServer(self.folder / "valkey", log=self._log("valkey"))
         self._launch("valkey", redis, partial(redis.launch, port=ports.valkey))
         database = PostgresServer(self.folder / "postgres", log=self._log("postgres"))
-        launch = partial(database.launch, port=ports.postgres, interrupted=self._interrupted)
+        settings = shop_settings(
+            ports, kept, database_url=database.settle(port=ports.postgres), redis_url=redis.url
+        )
+        write_private(self.folder / "environment.json", json.dumps(settings, indent=1))
+        environment = process_environment(self.folder, settings)
+        if database.is_new or not summary_path(self.folder).exists():
+            forget_steps(self.folder)
+        # Preparation and web server spend a second on imports before they ask for anything:
+        # meanwhile the database is made. Whoever would use it at once starts after the first page.
+        self._begin_step("prepare", plan.prepare, environment)
+        launch = partial(database.launch, interrupted=self._interrupted)
         self._launch("postgres", database, launch)
-        return database, redis
+        self._launch_command("web", plan.shop["web"], environment)
+        redis.wait_ready(interrupted=self._interrupted)
+        database.wait_ready(interrupted=self._interrupted)
+        for port in (ports.sandbox, ports.smtp, ports.s3):
+            self._wait_for("sandbox", partial(answers, port))
+        self._finish_step("prepare", plan.prepare)
+        self._wait_for("web", lambda: _is_healthy(ports.web))
+        for name in ("worker", "scheduler"):
+            self._launch_command(name, plan.shop[name], environment)
 
     def _launch_command(
         self, name: str, argv: tuple[str, ...], environment: Mapping[str, str]
@@ -184,17 +191,24 @@ class Supervisor:
         watched.launched_at = time.monotonic()
         self._record()
 
-    def _run_step(self, name: str, step: Step, environment: Mapping[str, str]) -> None:
-        """Run a preparation, unless nothing it would do has changed since it last succeeded."""
+    def _begin_step(self, name: str, step: Step, environment: Mapping[str, str]) -> None:
+        """Start a preparation, unless nothing it would do has changed since it last succeeded."""
         if is_step_done(self.folder, name, step.version):
             return
         log = self._log(name)
         log.unlink(missing_ok=True)
-        process = start_process(
+        self._preparing = start_process(
             step.argv, log=log, cwd=ROOT, env=environment, death_signal=signal.SIGKILL
         )
-        if not run_to_end(process, seconds=STEP_SECONDS, interrupted=self._interrupted):
+
+    def _finish_step(self, name: str, step: Step) -> None:
+        """Wait for the end of a preparation that was started."""
+        if self._preparing is None:
+            return
+        if not run_to_end(self._preparing, seconds=STEP_SECONDS, interrupted=self._interrupted):
+            log = self._log(name)
             raise ServiceError(f"{name} failed; the end of {log}:\n{tail(log)}")
+        self._preparing = None
         note_step(self.folder, name, step.version)
 
     def _wait_for(self, name: str, ready: Callable[[], bool]) -> None:

@@ -74,7 +74,7 @@ class PostgresServer:
     ) -> None:
         self.folder = folder.absolute()
         self.log = log or self.folder / "postgres.log"
-        self.was_created = False
+        self.is_new = False
         self._durable = durable
         self._dies_with_parent = dies_with_parent
         self._port: int | None = None
@@ -105,12 +105,23 @@ class PostgresServer:
         self.wait_ready(interrupted=interrupted)
         return self.url
 
-    def launch(self, *, port: int | None = None, interrupted: Callable[[], bool] = never) -> None:
-        """The first half of `start`: all but waiting for the server. One left behind by a killed
-        parent is shut down first, because two on one data directory would ruin it."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+    def settle(self, *, port: int | None = None) -> str:
+        """Decide on folder, password and port, and return the address: others may be told it before
+        anybody answers there. A server left behind by a killed parent is shut down first."""
         self._place = place = settle(self.folder)
-        self._password = _kept_password(self.folder / "password", fresh=not place.data.exists())
+        self.is_new = not place.data.exists()
+        self._password = _kept_password(self.folder / "password", fresh=self.is_new)
+        _end_leftovers(place.data)
+        self._port = choose_port(port)
+        return self.url
+
+    def launch(self, *, port: int | None = None, interrupted: Callable[[], bool] = never) -> None:
+        """The first half of `start`: all but waiting for the server. What a dead postmaster left
+        behind is ended first, because two on one data directory would ruin it."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self._port is None:
+            self.settle(port=port)
+        self._place = place = settle(self.folder)
         if not place.data.exists():
             create_cluster(
                 place,
@@ -118,9 +129,8 @@ class PostgresServer:
                 log=self.log,
                 interrupted=interrupted,
             )
-            self.was_created = True
         _end_leftovers(place.data)
-        self._port = hold_port(self._port) if self._port else choose_port(port)
+        self._port = hold_port(self._port or choose_port(port))
         self._spawn(place)
 
     def wait_ready(self, *, interrupted: Callable[[], bool] = never) -> None:
@@ -140,6 +150,7 @@ class PostgresServer:
         """Stop, and remove the cluster with everything in it."""
         self.stop()
         remove_cluster(self.folder)
+        self._port = None
 
     def _spawn(self, place: Place) -> None:
         settings = SETTINGS if self._durable else SETTINGS | NOT_DURABLE

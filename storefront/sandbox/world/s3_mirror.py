@@ -43,12 +43,14 @@ class Mirror:
         """Replace the copy of one object; a crash leaves the old one or the new one, whole."""
         about = self._about(bucket, stored.key)
         about.parent.mkdir(exist_ok=True)
+        is_replaced = about.exists()
         digest = hashlib.sha256(stored.body).hexdigest()[:16]
         name = f"{about.stem}.{digest}.bin"
         _write_whole(about.parent / name, stored.body)
         known = {"key": stored.key, "headers": stored.headers, "file": name}
         _write_whole(about, json.dumps(known, indent=1).encode())
-        self._drop_bodies(about, keep=name)
+        if is_replaced:  # else there is nothing to look for among all the others
+            self._drop_bodies(about, keep=name)
 
     def remove(self, bucket: str, key: str) -> None:
         about = self._about(bucket, key)

@@ -7,16 +7,16 @@ from sqlalchemy import select
 from storefront.bootstrap import Shop
 from storefront.licenses.models import License
 from storefront.outbox import OutboxMessage, enqueue
-from storefront.paths import ROOT
 from storefront.refunds.models import Refund
 from storefront.sandbox.seed.catalog import seed_catalog
+from storefront.sandbox.seed.files import build_archives
 from storefront.sandbox.seed.people import seed_people
 from storefront.sandbox.seed.refunds import seed_refunds
 
 
 def test_the_favour_is_given_once_and_a_second_seeding_deletes_no_mail(shop: Shop) -> None:
     now = shop.clock()
-    seed_catalog(shop, covers=ROOT / "build" / "covers", now=now)
+    seed_catalog(shop, build_archives(), now=now)
     seed_people(shop, now=now)
     seed_refunds(shop, now=now)
     with shop.database.transaction() as session:

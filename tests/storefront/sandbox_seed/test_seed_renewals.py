@@ -9,9 +9,9 @@ from sqlalchemy import select
 from storefront.accounts.models import User
 from storefront.bootstrap import Shop
 from storefront.licenses.models import License
-from storefront.paths import ROOT
 from storefront.renewals.queries import list_offers
 from storefront.sandbox.seed.catalog import seed_catalog
+from storefront.sandbox.seed.files import build_archives
 from storefront.sandbox.seed.people import BUYER, seed_people
 
 
@@ -19,7 +19,7 @@ def test_the_buyer_has_a_key_that_ends_within_a_week_with_a_renewal_and_upgrades
     shop: Shop,
 ) -> None:
     now = shop.clock()
-    seed_catalog(shop, covers=ROOT / "build" / "covers", now=now)
+    seed_catalog(shop, build_archives(), now=now)
     seed_people(shop, now=now)
 
     with shop.database.reading() as session:

@@ -7,8 +7,8 @@ from sqlalchemy import func, select
 from storefront.bootstrap import Shop
 from storefront.licenses.models import License, LicenseSource
 from storefront.licenses.usage_models import LicenseFlag
-from storefront.paths import ROOT
 from storefront.sandbox.seed.catalog import seed_catalog
+from storefront.sandbox.seed.files import build_archives
 from storefront.sandbox.seed.misuse import seed_misuse
 from storefront.sandbox.seed.people import seed_people
 from storefront.sandbox.seed.tebex import seed_tebex
@@ -17,7 +17,7 @@ from storefront.tebex.models import TebexPackage, TebexPurchase
 
 def test_one_purchase_is_claimed_one_waits_and_one_licence_is_flagged(shop: Shop) -> None:
     now = shop.clock()
-    seed_catalog(shop, covers=ROOT / "build" / "covers", now=now)
+    seed_catalog(shop, build_archives(), now=now)
     seed_people(shop, now=now)
 
     for _ in range(2):

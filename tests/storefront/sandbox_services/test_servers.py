@@ -88,6 +88,22 @@ def test_postgres_keeps_its_data_over_a_stop(folder: Path) -> None:
     server.destroy()
 
 
+def test_the_address_of_postgres_is_known_before_it_is_there(folder: Path) -> None:
+    server = PostgresServer(folder, durable=False)
+
+    url = server.settle()
+
+    assert server.is_new
+    with pytest.raises(psycopg.OperationalError):
+        words(url)
+    assert server.start() == url
+    put(url, "here")
+    server.stop()
+    server.settle()
+    assert not server.is_new
+    server.destroy()
+
+
 def test_postgres_asks_for_a_password_and_listens_on_this_machine_only(folder: Path) -> None:
     server = PostgresServer(folder, durable=False)
     url = server.start()
