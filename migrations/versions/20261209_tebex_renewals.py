@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 revision = "4d7b92e0c6a1"
-down_revision = "9e5a4c1b7fd6"
+down_revision = "c41f7a90d2e8"
 branch_labels = None
 depends_on = None
 
@@ -126,9 +126,7 @@ def downgrade() -> None:
     # The time itself stays with the licences; only where it came from is forgotten.
     op.execute("DELETE FROM license_terms WHERE order_line_id IS NULL")
     op.drop_index("ix_license_terms_reference", TERMS)
-    op.drop_constraint(
-        op.f("uq_license_terms_license_id_source_reference"), TERMS, type_="unique"
-    )
+    op.drop_constraint(op.f("uq_license_terms_license_id_source_reference"), TERMS, type_="unique")
     op.drop_constraint(op.f("ck_license_terms_elsewhere"), TERMS, type_="check")
     op.drop_constraint(op.f("ck_license_terms_one_source"), TERMS, type_="check")
     op.alter_column(TERMS, "order_line_id", nullable=False)
