@@ -200,7 +200,7 @@ def _events_of(session: Session, purchase: TebexPurchase) -> Sequence[WebhookEve
     about = literal_column("(webhook_events.payload #>> '{subject,transaction_id}')", Text)
     news_of = literal_column("(webhook_events.payload #>> '{subject,reference}')", Text)
     transactions = [purchase.transaction_id, *(one.transaction_id for one in purchase.renewals)]
-    wanted = about.in_(transactions)
+    wanted: ColumnElement[bool] = about.in_(transactions)
     if purchase.subscription:
         wanted |= news_of == purchase.subscription
     return session.scalars(

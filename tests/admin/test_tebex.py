@@ -330,3 +330,26 @@ def test_a_subscription_that_ends_says_so_in_the_list_and_on_its_page(
     assert sentence in page
     assert "It was not renewed so far." in page
     assert badge in text_of_page(staff.get(LIST))
+
+
+@pytest.mark.parametrize(
+    ("is_claimed", "badge"), [(True, "Keys without an end"), (False, "Waits with its purchase")]
+)
+def test_a_renewal_that_has_nothing_to_do_says_why(
+    shop: Shop,
+    store: FlaskClient,
+    staff: FlaskClient,
+    make: Factory,
+    is_claimed: bool,
+    badge: str,
+) -> None:
+    know(shop, make, make.product())
+    discord_id = make.user().discord_id if is_claimed else None
+    items = [product(discord_id=discord_id)]
+    first, second = (payment(products=items, subscription="tbx-r-7") for _ in range(2))
+
+    tell(shop, store, event("payment.completed", first), event("payment.completed", second, at=1))
+
+    page = text_of_page(staff.get(f"{LIST}/{purchases(shop)[0].id}"))
+    assert badge in page
+    assert "Reached no key" not in page

@@ -80,6 +80,17 @@ def register_tebex(app: Flask, world: World) -> None:
         _tell(world, transaction, verb)
         return _done(world.tebex[transaction])
 
+    @blueprint.post("/control/tebex/validations")
+    def validate() -> AnyResponse:
+        """Ask whether the endpoint is there; what it answered."""
+        status, body = send(world, "validation.webhook", {})
+        return jsonify(status=status, body=body)
+
+    _register_plans(blueprint, world)
+    app.register_blueprint(blueprint)
+
+
+def _register_plans(blueprint: Blueprint, world: World) -> None:
     @blueprint.post("/control/tebex/subscriptions/<reference>/<verb>")
     def act_on_plan(reference: str, verb: str) -> AnyResponse:
         """A renewal is a payment of its own, told of by two events unless `once` is said."""
@@ -93,14 +104,6 @@ def register_tebex(app: Flask, world: World) -> None:
                 _tell(world, renewal["transaction_id"], "complete")
         _tell_plan(world, reference, kind)
         return _done(_payments_of(world, reference)[-1])
-
-    @blueprint.post("/control/tebex/validations")
-    def validate() -> AnyResponse:
-        """Ask whether the endpoint is there; what it answered."""
-        status, body = send(world, "validation.webhook", {})
-        return jsonify(status=status, body=body)
-
-    app.register_blueprint(blueprint)
 
 
 def address_of(world: World) -> str | None:
