@@ -14,7 +14,7 @@ from storefront.bootstrap import Shop
 from storefront.kit.ids import new_id
 from storefront.kit.money import baht
 from storefront.orders.models import OrderLine, PaymentMethod
-from storefront.providers.payments import GatewayUnavailable
+from storefront.providers.payments import GatewayRefund, GatewayUnavailable, RefundRequest
 from storefront.providers.stripe_gateway import StripeGateway
 from storefront.refunds.drafts import OrderRefundDraft
 from storefront.refunds.flow import refund_order, send_refund
@@ -78,15 +78,24 @@ def test_a_wrong_key_of_ours_is_no_answer_about_a_refund(shop: Shop, unsure: Ref
     assert order_of(shop, payment.subject_id).refunded == baht(200)
 
 
-def test_a_refund_is_found_again_when_the_gateway_has_forgotten_its_key(shop: Shop) -> None:
+def test_a_refund_is_found_again_when_the_gateway_has_forgotten_its_key(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Keys live for a day; the one who asks again comes later."""
     till = Till(shop)
     till.order(till.buyers[0], [(0, 1)], method=PaymentMethod.STRIPE, code=None, wallet_share=0)
     (attempt,) = till.bank.attempts
     till.bank.pay(attempt)
     till.deliver(len(till.bank.events) - 1)
-    till.bank.lose_next = ["", "after"]
-    till.refund_order(till.orders()[0], [40], Destination.GATEWAY, LicenseRule.KEEP)
+    refund = till.bank.refund
+
+    def refund_unheard(request: RefundRequest) -> GatewayRefund:
+        refund(request)
+        raise GatewayUnavailable("the answer was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(till.bank, "refund", refund_unheard)
+        till.refund_order(till.orders()[0], [40], Destination.GATEWAY, LicenseRule.KEEP)
 
     till.now += timedelta(days=2)
     till.sweep()
