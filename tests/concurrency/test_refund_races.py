@@ -245,11 +245,12 @@ def test_an_order_that_is_paid_in_this_very_moment_is_not_taken_for_one_without_
     assert [one.destination for one in refunds(shop)] == [Destination.GATEWAY]
 
 
+@pytest.mark.parametrize("slow", ["ledger_accounts", "promo_uses"])
 def test_giving_an_order_back_while_its_buyer_uses_the_same_code_again_does_not_deadlock(
-    shop: Shop, make: Factory, staff: User
+    shop: Shop, make: Factory, staff: User, slow: str
 ) -> None:
     """Placing an order locks the code, then the wallet; giving one back into the wallet must come
-    to the code first, too."""
+    to the code first, too, and touch nothing of the wallet before."""
     make.promo("TENTH")
     buyer, product = make.user(), make.product(price=baht(100))
     make.wallet(buyer, baht(180))
@@ -257,7 +258,7 @@ def test_giving_an_order_back_while_its_buyer_uses_the_same_code_again_does_not_
     order_id = place(shop, buyer, baht(90), method=PaymentMethod.BALANCE)
     make.cart(buyer, (product, 1), promo_code="TENTH")
     wanted = draft(shop, order_id, baht(90), Destination.WALLET)
-    slow_down_updates(shop.database, "ledger_accounts", seconds=0.8)
+    slow_down_updates(shop.database, slow, seconds=0.8)
 
     with ThreadPoolExecutor(1) as pool:
         refunding = pool.submit(refund_order, shop, order_id, wanted, actor_id=staff.id)

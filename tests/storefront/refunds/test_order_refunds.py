@@ -181,7 +181,9 @@ def test_a_code_is_given_back_once_all_the_money_is(
     line = lines_of(shop, order_id)[0]
     assert line.paid == baht(280)
 
-    refund_order(shop, order_id, draft({line.id: baht(280)}), actor_id=staff.id)
+    refund_order(shop, order_id, draft({line.id: baht(200)}), actor_id=staff.id)
+    refund_order(shop, order_id, draft({line.id: baht(80)}, Destination.WALLET), actor_id=staff.id)
+    assert order_of(shop, order_id).state == "refunded"
     with shop.database.reading() as session:
         assert session.scalars(select(PromoUse.state)).one() == "taken"
     act(sandbox, refunds_of(shop, order_id)[0].gateway_refund_id, "succeed")
