@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from flask import Blueprint, Response, flash, request, url_for
+from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 
@@ -130,7 +131,8 @@ def _look_up(fields: GiveawayFields) -> tuple[Found | None, Sequence[FieldError]
     try:
         tier = _tier(fields.variant)
     except DomainError as refusal:
-        errors.append(("field-variant", message_for(refusal)))
+        sentence = message_for(refusal) if fields.variant else _("Choose what to give.")
+        errors.append(("field-variant", sentence))
     if not 1 <= len(fields.reason) <= LONGEST_REASON:
         errors.append(("field-reason", message_for(Invalid("reason_needed"))))
     if errors or receiver is None or tier is None:

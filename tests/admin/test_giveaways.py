@@ -116,7 +116,7 @@ def test_a_bundle_leads_to_all_that_came_of_it(
         ({"receiver": ""}, "Nobody has this Discord name"),
         ({"receiver": "closed"}, "This account is suspended."),
         ({"receiver": "twin"}, "Several people match."),
-        ({"variant": ""}, "This tier does not exist."),
+        ({"variant": ""}, "Choose what to give."),
         ({"variant": "nonsense"}, "This tier does not exist."),
         ({"variant": str(new_id())}, "This tier does not exist."),
         ({"reason": "   "}, "Write a reason of at most 300 characters."),
