@@ -16,7 +16,11 @@ from storefront.config import Settings
 from storefront.sandbox.demo_stack import DemoStack
 from tests.journeys.visitor import KeptSignIns, Visit
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The shell has no windows to draw: opening a page takes it half the work.
+BROWSERS = (
+    "chromium-headless-shell",
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+)
 
 
 @pytest.fixture(scope="session")
