@@ -75,7 +75,7 @@ $(PAPER_FONTS): $(ASSETS)
 # Drawn once, so that the first start of a demo need not wait for it; the code is compiled for the
 # same reason.
 $(COVERS): $(INSTALLED) $(COVER_SOURCES)
-	@$(PY) -m compileall -q storefront admin api jobs >/dev/null || true
+	@$(PY) -m compileall -q storefront admin api jobs migrations >/dev/null || true
 	@echo "Drawing the demo's pictures ..."
 	@$(PY) -m storefront.sandbox.seed.covers --out build/covers >/dev/null
 	@touch $@

@@ -4,4 +4,4 @@ import gc
 
 # A start makes a quarter of a million objects that all stay. Looking through them for garbage as
 # often as Python does by itself took a quarter of the time.
-gc.set_threshold(50_000, 20, 50)
+gc.set_threshold(5_000, 20, 50)
