@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import requests
 from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from xdist.scheduler import LoadScopeScheduling
 
 from api.licenses import GATE
@@ -37,6 +39,12 @@ _names = itertools.count(1)
 FERNET_KEY = Fernet.generate_key().decode()
 
 
+def pytest_collection_finish() -> None:
+    """All modules are loaded and stay: the garbage collector need not walk through them again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--long`: faults and histories with many rounds instead of a few."""
     parser.addoption("--long", action="store_true", help="many rounds of kill -9, long histories")
@@ -55,6 +63,18 @@ class OneStackEach(LoadScopeScheduling):  # type: ignore[misc]
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneStackEach:
     """How tests are handed to the processes of `pytest -n`."""
     return OneStackEach(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Templates are compiled once for all apps of all workers: that takes longer than drawing
+    them. What is kept is found by a template's text, so nobody gets an old one."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    (folder / "templates").mkdir(exist_ok=True)
+    kept = FileSystemBytecodeCache(str(folder / "templates"))
+    Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": kept}
 
 
 @pytest.fixture(scope="session")

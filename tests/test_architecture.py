@@ -4,6 +4,7 @@ rules of the house."""
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import subprocess
 import sys
@@ -29,7 +30,12 @@ EVENTS = (
 def modules(root: Path, *packages: str) -> Iterator[tuple[Path, ast.Module]]:
     for package in packages:
         for path in sorted((root / package).rglob("*.py")):
-            yield path, ast.parse(path.read_text(encoding="utf-8"))
+            yield path, parsed(path)
+
+
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
