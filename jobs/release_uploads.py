@@ -30,11 +30,11 @@ from storefront.catalog.uploads.service import (
 from storefront.errors import Conflict, Invalid, NotFound
 from storefront.kit.ids import new_id
 from storefront.loader.archives import add_loader
+from storefront.loader.files import verify_url
 
 log = structlog.get_logger()
 
 CONTENT_TYPE: Final = "application/zip"
-VERIFY_PATH: Final = "/api/licenses/verify"
 PROTECTED: Final = "protected"
 ARCHIVES: Final = "releases/"
 
@@ -107,7 +107,7 @@ def _finish(
     with add_loader(
         body,
         product_slug=product.slug,
-        verify_url=shop.settings.public_url + VERIFY_PATH,
+        verify_url=verify_url(shop.settings.public_url),
         public_keys=shop.signing.public,
     ) as made:
         facts = ArchiveFacts(made.seek(0, 2), digest(made), report.facts.entries)

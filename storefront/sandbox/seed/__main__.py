@@ -62,7 +62,7 @@ def seed(shop: Shop, *, covers: Path = COVERS) -> None:
     """Fill the shop. Ends the program where the shop is one of production."""
     if shop.settings.is_production:
         sys.exit("Refused: the demo's products and people have no place in production.")
-    archives = build_archives()
+    archives = build_archives(shop)
     files = find_missing(shop, {**archives, **read_pictures(covers)})
     # Sending files is waiting for the bucket mostly, and only the download needs one of them.
     with ThreadPoolExecutor(1) as beside:

@@ -69,8 +69,6 @@ def resource_files(product: SeedProduct, release: SeedRelease) -> dict[str, str]
         "locales/en.json": _locale(product, "en"),
         "README.md": _readme(product, release, recipe, names["command"]),
     }
-    if product.delivery == "protected":
-        files["server/license.lua"] = fill(lua.LICENSE)
     if recipe.web:
         files["web/index.html"] = fill(web.INDEX)
         files["web/style.css"] = fill(web.STYLE)
@@ -212,9 +210,6 @@ def _zones(
 
 
 def _manifest(product: SeedProduct, release: SeedRelease, recipe: Recipe) -> str:
-    server = ["server/main.lua"]
-    if product.delivery == "protected":
-        server.insert(0, "server/license.lua")
     files = ["locales/*.json"] + (["web/*"] if recipe.web else [])
     lines = [
         "fx_version 'cerulean'",
@@ -228,7 +223,7 @@ def _manifest(product: SeedProduct, release: SeedRelease, recipe: Recipe) -> str
         "",
         "shared_scripts { 'config.lua', 'shared/locale.lua' }",
         "client_scripts { 'client/main.lua' }",
-        "server_scripts { " + ", ".join(f"'{path}'" for path in server) + " }",
+        "server_scripts { 'server/main.lua' }",
         "files { " + ", ".join(f"'{path}'" for path in files) + " }",
     ]
     if recipe.loadscreen:
@@ -289,7 +284,7 @@ def _readme(product: SeedProduct, release: SeedRelease, recipe: Recipe, command:
     frameworks = ", ".join(product.frameworks)
     key_th = key_en = command_th = command_en = ""
     if product.delivery == "protected":
-        line = f'`set qr_license_key_{command} "XXXX-XXXX-XXXX-XXXX"`'
+        line = f'`set qr_license_{product.slug} "XXXX-XXXX-XXXX-XXXX"`'
         key_th = f"3. ใส่คีย์ใน `server.cfg`: {line}\n"
         key_en = f"3. Put the key into `server.cfg`: {line}\n"
     if "RegisterCommand" in recipe.client + recipe.server:

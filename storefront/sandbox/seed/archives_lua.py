@@ -237,36 +237,3 @@ end)
 
 exports('getRows', rows)
 """
-
-LICENSE = """-- Asks the shop whether the key is good. server.cfg:
---   set qr_license_url "https://<shop>/api/licenses/verify"
---   set qr_license_key_$command "XXXX-XXXX-XXXX-XXXX"
--- A bad answer is reported; it never stops the game server.
-local resource = GetCurrentResourceName()
-
-CreateThread(function()
-    local url = GetConvar('qr_license_url', '')
-    local key = GetConvar('qr_license_key_$command', '')
-    if url == '' or key == '' then
-        print(('[%s] qr_license_url or qr_license_key_$command is not set'):format(resource))
-        return
-    end
-    local body = json.encode({
-        license_key = key,
-        product = '$slug',
-        resource = resource,
-        version = GetResourceMetadata(resource, 'version', 0),
-        event = 'start',
-    })
-    PerformHttpRequest(url, function(status, text)
-        local answer = status == 200 and text and json.decode(text) or nil
-        if not answer then
-            print(('[%s] the licence service did not answer (%s)'):format(resource, status))
-        elseif answer.valid then
-            print(('[%s] licence is valid'):format(resource))
-        else
-            print(('[%s] licence refused: %s'):format(resource, answer.error or answer.code))
-        end
-    end, 'POST', body, { ['Content-Type'] = 'application/json' })
-end)
-"""

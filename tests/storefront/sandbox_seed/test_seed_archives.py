@@ -64,13 +64,6 @@ def test_both_locales_have_the_same_keys(product: SeedProduct) -> None:
     assert thai["title"] == product.name_th
 
 
-def test_a_protected_script_checks_its_key_and_an_open_one_does_not() -> None:
-    with opened(by_slug("qr-garage")) as protected, opened(by_slug("qr-weather")) as free:
-        assert "qr-garage/server/license.lua" in protected.namelist()
-        assert "'server/license.lua'" in protected.read("qr-garage/fxmanifest.lua").decode()
-        assert "qr-weather/server/license.lua" not in free.namelist()
-
-
 def test_a_ui_product_carries_its_web_files_without_inline_code() -> None:
     with opened(by_slug("qr-hud")) as archive:
         html = archive.read("qr-hud/web/index.html").decode()

@@ -16,7 +16,7 @@ from storefront.sandbox.seed.refunds import seed_refunds
 
 def test_the_favour_is_given_once_and_a_second_seeding_deletes_no_mail(shop: Shop) -> None:
     now = shop.clock()
-    seed_catalog(shop, build_archives(), now=now)
+    seed_catalog(shop, build_archives(shop), now=now)
     seed_people(shop, now=now)
     seed_refunds(shop, now=now)
     with shop.database.transaction() as session:

@@ -19,7 +19,7 @@ def test_the_buyer_has_a_key_that_ends_within_a_week_with_a_renewal_and_upgrades
     shop: Shop,
 ) -> None:
     now = shop.clock()
-    seed_catalog(shop, build_archives(), now=now)
+    seed_catalog(shop, build_archives(shop), now=now)
     seed_people(shop, now=now)
 
     with shop.database.reading() as session:

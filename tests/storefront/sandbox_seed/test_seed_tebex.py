@@ -17,7 +17,7 @@ from storefront.tebex.models import TebexPackage, TebexPurchase
 
 def test_one_purchase_is_claimed_one_waits_and_one_licence_is_flagged(shop: Shop) -> None:
     now = shop.clock()
-    seed_catalog(shop, build_archives(), now=now)
+    seed_catalog(shop, build_archives(shop), now=now)
     seed_people(shop, now=now)
 
     for _ in range(2):
