@@ -6,6 +6,9 @@ within a fifth of a second what it let pass. Redis then says whose number is no 
 all processes together; such servers, and whoever sent an unknown key, are counted in Redis before
 they are answered. What is let through beyond a limit is thus at most a quarter of it for each
 further process, once.
+
+The first question of an address in a minute is told when a second one comes: most servers ask four
+times a day, and of those Redis never hears.
 """
 
 from __future__ import annotations
@@ -34,9 +37,11 @@ from storefront.licenses.limits import (
 )
 
 TELL_SECONDS: Final = 0.2
+ALONE_SECONDS: Final = 60.0
 # So many servers at once: Redis does nothing else meanwhile, for about a millisecond.
 _BATCH: Final = 200
 _MOST_WATCHED: Final = 20_000
+_MOST_ALONE: Final = 10_000
 
 # Four names (pair, address, misses, good) and three numbers (questions that passed, unknown keys,
 # whether the key was good) for each server. Returns whose number is not little, and for how long.
@@ -94,6 +99,9 @@ class _Untold:
     is_good: bool = False
 
 
+_Keys = defaultdict[str, _Untold]
+
+
 class SharedLimits:
     """Counts in Redis; while that is away or silent, in this process alone."""
 
@@ -102,7 +110,10 @@ class SharedLimits:
         self._memory = MemoryLimits()
         self._lock = Lock()
         # By address, because what is untold of one is told together.
-        self._untold: dict[str, dict[str, _Untold]] = {}
+        self._untold: dict[str, _Keys] = {}
+        self._alone: dict[str, _Keys] = {}
+        self._alone_before: dict[str, _Keys] = {}
+        self._forget_at = 0.0
         self._watched: dict[str, float] = {}
         self._ticker = Ticker("limits", self.tell, every_seconds=TELL_SECONDS)
 
@@ -110,8 +121,7 @@ class SharedLimits:
         """See `Limits`."""
         mine, is_little = self._memory.weigh(key, network)
         if is_little and self._watched.get(network, 0.0) < time.monotonic():
-            with self._lock:
-                self._untold_of(key, network).passed += 1
+            self._pass(key, network)
             self._ticker.start()
             return mine
         self._tell_of([network])
@@ -125,18 +135,24 @@ class SharedLimits:
         """See `Limits`."""
         self._memory.miss(network)
         with self._lock:
-            self._untold_of("", network).missed += 1
+            self._to_be_told(network)[""].missed += 1
         self._ticker.start()
 
     def know(self, key: str, network: str) -> None:
         """See `Limits`."""
         self._memory.know(key, network)
         with self._lock:
-            self._untold_of(key, network).is_good = True
+            alone = self._alone.get(network)
+            keys = self._to_be_told(network) if alone is None else alone
+            keys[key].is_good = True
         self._ticker.start()
 
     def tell(self) -> None:
         """Tell Redis what passed. What it does not take, because it is away, is told to nobody."""
+        with self._lock:
+            if self._forget_at < time.monotonic() or len(self._alone) >= _MOST_ALONE:
+                self._forget_at = time.monotonic() + ALONE_SECONDS
+                self._alone_before, self._alone = self._alone, {}
         networks = iter(list(self._untold))
         while some := list(islice(networks, _BATCH)):
             self._tell_of(some)
@@ -147,12 +163,28 @@ class SharedLimits:
         self.tell()
         self._store.close()
 
-    def _untold_of(self, key: str, network: str) -> _Untold:
-        return self._untold.setdefault(network, defaultdict(_Untold))[key]
+    def _pass(self, key: str, network: str) -> None:
+        with self._lock:
+            is_first = not any(
+                network in told for told in (self._untold, self._alone, self._alone_before)
+            )
+            if is_first:
+                keys = self._alone[network] = defaultdict(_Untold)
+            else:
+                keys = self._to_be_told(network)
+            keys[key].passed += 1
+
+    def _to_be_told(self, network: str) -> _Keys:
+        alone = self._alone.pop(network, None) or self._alone_before.pop(network, None)
+        if alone is not None:
+            self._untold[network] = alone
+        return self._untold.setdefault(network, defaultdict(_Untold))
 
     def _tell_of(self, networks: Sequence[str]) -> None:
         with self._lock:
-            taken = [(one, self._untold.pop(one, {})) for one in networks]
+            for one in networks:
+                self._to_be_told(one)
+            taken = [(one, self._untold.pop(one)) for one in networks]
         told = [(network, key, it) for network, keys in taken for key, it in keys.items()]
         for start in range(0, len(told), _BATCH):
             self._tell(told[start : start + _BATCH])

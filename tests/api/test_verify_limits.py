@@ -185,18 +185,23 @@ def test_when_redis_comes_back_it_counts_again(
     with closing(Redis.from_url(valkey_url)) as redis:
         redis.flushdb()
         limits = SharedLimits(valkey_url)
-        limits.count("k", "n")
-        limits.tell()
+        limits._ticker.close()
+
+        def ask_twice() -> Standing:
+            limits.count("k", "n")
+            standing = limits.count("k", "n")
+            limits.tell()
+            return standing
+
+        ask_twice()
         before = redis.dbsize()
         redis.client_kill_filter(_type="normal", skipme=True)
-        limits.count("k", "n")
-        limits.tell()
+        ask_twice()
         redis.flushdb()
         redis.script_flush()
         time.sleep(0.1)
 
-        assert limits.count("k", "n") == Standing(0, False)
-        limits.tell()
+        assert ask_twice() == Standing(0, False)
         assert redis.dbsize() == before == 2
         limits.close()
 
@@ -218,8 +223,36 @@ def test_what_is_far_from_every_limit_does_not_wait_for_redis(valkey_url: str) -
         assert (asked(), redis.dbsize()) == (before, 0)
         limits.tell()
         assert (asked(), redis.dbsize()) == (before + 1, 2 + 8)
+        # The first question of an address in a minute is nobody's business but its own.
+        limits.count("k", "alone")
+        limits.know("k", "alone")
+        limits.tell()
+        assert (asked(), redis.dbsize()) == (before + 1, 2 + 8)
+        limits.count("k", "alone")
+        limits.tell()
+        assert (asked(), redis.dbsize()) == (before + 2, 2 + 8 + 3)
         limits.count("k", "n")
-        assert asked() == before + 2
+        assert asked() == before + 3
+    limits.close()
+
+
+def test_what_was_asked_once_is_forgotten_after_a_minute_and_a_flood_is_bounded(
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storefront.licenses.shared_limits._MOST_ALONE", 100)
+    limits = SharedLimits(valkey_url)
+    limits._ticker.close()
+    for number in range(150):
+        limits.count("k", f"n{number}")
+    limits.tell()
+    assert (len(limits._alone), len(limits._alone_before)) == (0, 150)
+    limits.count("k", "another")
+    limits.tell()
+    assert len(limits._alone) + len(limits._alone_before) == 151
+
+    monkeypatch.setattr(limits, "_forget_at", 0.0)
+    limits.tell()
+    assert list(limits._alone_before) == ["another"]
     limits.close()
 
 
@@ -252,7 +285,7 @@ def test_what_one_process_knows_holds_in_the_other(valkey_url: str) -> None:
         one.miss("n")
     one.know("good", "n")
 
-    assert other.count("a", "n").wait_ms == 0
+    assert [other.count("a", "n").wait_ms for _ in range(2)] == [0, 0]
     one.tell()
     other.tell()
     assert other.count("b", "n").wait_ms > 500_000
