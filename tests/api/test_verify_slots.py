@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -210,7 +211,11 @@ def test_only_a_version_that_was_taken_back_is_refused(
     assert "1.1.0" in message
     with bought.shop.database.transaction() as session:
         session.execute(update(Release).values(yanked_at=now))
-    message = ask_from(game_server, "198.51.100.1", key=bought.key, version="1.0.0")["message"]
+    began = time.monotonic()
+    while "1.1.0" in message:
+        assert time.monotonic() - began < 1.0
+        answer = ask_from(game_server, "198.51.100.1", key=bought.key, version="1.0.0")
+        message = answer["message"]
     assert message == "The seller took this version back. Install another one."
 
 
