@@ -17,7 +17,9 @@ from storefront.catalog.models import Release
 from storefront.delivery import flow
 from storefront.delivery.flow import Wanted
 from storefront.kit.ids import new_id
+from storefront.kit.signing import PublicKey
 from storefront.licenses.models import License
+from storefront.loader.archives import add_loader
 from storefront.sandbox.seed.archives import build_archive
 from storefront.sandbox.seed.content import products
 from tests.support.archives import archive
@@ -26,9 +28,15 @@ NO_WAIT = timedelta(0)
 
 
 def script_archive(slug: str = "qr-garage") -> bytes:
-    """The archive of a script as the demo sells it: nine files with about 250 lines."""
+    """The archive of a script as the demo sells it: some files of its own, and the loader."""
     product = next(one for one in products() if one.slug == slug)
-    return build_archive(product, product.releases[0])
+    with add_loader(
+        io.BytesIO(build_archive(product, product.releases[0])),
+        product_slug=slug,
+        verify_url="https://shop.example/api/licenses/verify",
+        public_keys=[PublicKey(kid="key", pem="", modulus="ab" * 256, exponent=65537)],
+    ) as made:
+        return made.read()
 
 
 def large_archive(files: int, lines: int) -> bytes:
