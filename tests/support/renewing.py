@@ -14,9 +14,7 @@ from storefront.accounts.models import Role, User
 from storefront.bootstrap import Shop
 from storefront.cart.rules import CartOwner
 from storefront.catalog.models import Product
-from storefront.checkout import flow
 from storefront.checkout.quotes import find_quote
-from storefront.kit.ids import new_id
 from storefront.kit.money import Money, baht
 from storefront.licenses.models import License
 from storefront.licenses.usage_models import LicenseEvent
@@ -28,6 +26,7 @@ from storefront.renewals.queries import find_offers
 from storefront.renewals.rules import Offers
 from storefront.renewals.wishes import want_offer
 from tests.support.factories import Factory
+from tests.support.gateway import place
 from tests.support.giving import draft
 from tests.support.ladder import Shelf
 from tests.support.purchases import own_product
@@ -89,15 +88,8 @@ def order_cart(
     wallet_part: Money = Money(0),
 ) -> UUID:
     """Order what lies in the cart for what it costs now."""
-    return flow.place_order(
-        shop,
-        user_id=user.id,
-        method=method,
-        expected_total=total_in_cart(shop, user),
-        idempotency_key=str(new_id()),
-        locale="en",
-        wallet_part=wallet_part,
-    ).order_id
+    total = total_in_cart(shop, user)
+    return place(shop, user, total, method=method, wallet_part=wallet_part)
 
 
 def buy_for(shop: Shop, make: Factory, user: User, key: UUID, variant_id: UUID) -> UUID:
